@@ -1,0 +1,145 @@
+/* Comfort on top of pages that work without it. Plain, no build; floor: Chromium 86. */
+"use strict";
+
+(function () {
+  const byId = (id) => document.getElementById(id);
+
+  /* "/" goes to the search box, Escape closes an open menu. */
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input, textarea, select, [contenteditable]");
+    if (event.key === "/" && !typing && !event.ctrlKey && !event.altKey && !event.metaKey) {
+      const search = document.querySelector("[data-search]");
+      if (search) {
+        event.preventDefault();
+        search.select();
+        search.focus();
+      }
+    }
+    if (event.key === "Escape") closeMenus(null);
+  });
+
+  function closeMenus(except) {
+    document.querySelectorAll("details.menu[open]").forEach((menu) => {
+      if (menu !== except) menu.open = false;
+    });
+  }
+  document.addEventListener("click", (event) => closeMenus(event.target.closest("details.menu")));
+
+  /* A dangerous action says what will happen and waits for the answer. */
+  function confirmThen(text, verb, danger, proceed) {
+    const dialog = byId("confirm");
+    if (!dialog || !dialog.showModal) {
+      if (window.confirm(text)) proceed();
+      return;
+    }
+    const ok = dialog.querySelector("[data-confirm-ok]");
+    byId("confirm-text").textContent = text;
+    ok.textContent = verb || ok.dataset.defaultLabel;
+    ok.className = danger ? "btn btn-danger" : "btn btn-primary";
+    dialog.returnValue = "";
+    dialog.addEventListener("close", () => dialog.returnValue === "ok" && proceed(), { once: true });
+    dialog.showModal();
+  }
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method === "dialog") return;
+    const asking = [event.submitter, form].find((element) => element && element.dataset.confirm);
+    if (asking && !form.dataset.confirmed) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      const submitter = event.submitter;
+      confirmThen(asking.dataset.confirm, asking.dataset.confirmButton, "confirmDanger" in asking.dataset, () => {
+        form.dataset.confirmed = "1";
+        form.requestSubmit(submitter || undefined);
+      });
+      return;
+    }
+    delete form.dataset.confirmed;
+    if (form.method !== "post" || form.closest("[hx-post], [data-hx-post]")) return;
+    if (form.getAttribute("aria-busy") === "true") event.preventDefault();
+    form.setAttribute("aria-busy", "true");
+    setTimeout(() => form.removeAttribute("aria-busy"), 8000); // a download answers without leaving the page
+  }, true);
+
+  /* Coming back with the back button: forms may be sent again. */
+  window.addEventListener("pageshow", () => {
+    document.querySelectorAll("form[aria-busy]").forEach((form) => form.removeAttribute("aria-busy"));
+  });
+
+  document.addEventListener("htmx:confirm", (event) => {
+    if (!event.detail.question) return;
+    event.preventDefault();
+    const data = event.detail.elt.dataset;
+    confirmThen(event.detail.question, data.confirmButton, "confirmDanger" in data, () => event.detail.issueRequest(true));
+  });
+
+  /* A request that failed leaves the page as it is and says so quietly. */
+  const showFailed = (failed) => { byId("failed-line").hidden = !failed; };
+  document.addEventListener("htmx:sendError", () => showFailed(navigator.onLine));
+  document.addEventListener("htmx:responseError", () => showFailed(true));
+  document.addEventListener("htmx:beforeRequest", () => showFailed(false));
+
+  const showOffline = () => { byId("offline-line").hidden = navigator.onLine; };
+  window.addEventListener("online", showOffline);
+  window.addEventListener("offline", showOffline);
+  showOffline();
+
+  /* <input type="file" data-preview>: small pictures of what will be sent, below the input. */
+  async function preview(input) {
+    let box = input.nextElementSibling;
+    if (!box || !box.classList.contains("photo-preview")) {
+      box = document.createElement("div");
+      box.className = "photo-preview";
+      input.after(box);
+    }
+    box.textContent = "";
+    for (const file of input.files) {
+      try {
+        const picture = await createImageBitmap(file);
+        const canvas = document.createElement("canvas");
+        canvas.height = 96;
+        canvas.width = Math.round(96 * picture.width / picture.height);
+        canvas.title = file.name;
+        canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+        box.append(canvas);
+      } catch (error) {
+        box.append(file.name);
+      }
+    }
+  }
+
+  /* Selected rows bring the bar, with the actions that all of them allow (templates/components/bulk_bar.html). */
+  function updateBulk(form) {
+    const picked = [...form.querySelectorAll("input[name=ids]:checked")];
+    const allowed = picked.map((box) => (box.dataset.actions || "").split(" "));
+    let usable = 0;
+    form.querySelectorAll("input[name=ids]").forEach((box) => {
+      const row = box.closest("tr");
+      if (row) row.classList.toggle("is-picked", box.checked);
+    });
+    form.querySelectorAll("[data-bulk-action]").forEach((button) => {
+      button.hidden = !allowed.every((names) => names.includes(button.dataset.bulkAction));
+      if (!button.hidden) usable += 1;
+    });
+    form.querySelector("[data-bulk-count]").textContent = picked.length;
+    form.querySelector("[data-bulk-none]").hidden = usable > 0;
+    form.querySelector("[data-bulk-bar]").hidden = picked.length === 0;
+  }
+
+  document.addEventListener("change", (event) => {
+    const input = event.target;
+    if (input.matches("input[type=file][data-preview]")) preview(input);
+    if (input.matches("[data-submit-on-change]")) input.form.requestSubmit();
+    const bulk = input.closest("form[data-bulk]");
+    if (!bulk) return;
+    if (input.matches("[data-pick-all]")) {
+      bulk.querySelectorAll("input[name=ids]").forEach((box) => { box.checked = input.checked; });
+    }
+    updateBulk(bulk);
+  });
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-print]")) window.print();
+  });
+})();
