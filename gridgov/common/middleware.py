@@ -1,0 +1,53 @@
+"""A number for support on every answer, and the language people chose (never Accept-Language: rules.md)."""
+
+import uuid
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import translation
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+
+class RequestMiddleware:
+    """`X-Request-ID` on the way out; private answers are never cached; the client's address behind trusted proxies."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.request_id = uuid.uuid4().hex[:12]  # type: ignore[attr-defined]
+        self._believe_trusted_proxy(request)
+        response = self.get_response(request)
+        response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+        if not request.path.startswith(settings.STATIC_URL):
+            response.setdefault("Cache-Control", "no-store, private")
+        return response
+
+    @staticmethod
+    def _believe_trusted_proxy(request: HttpRequest) -> None:
+        """Only a proxy we name may say who the client is; a forged header from anyone else changes nothing."""
+        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
+        if forwarded and request.META.get("REMOTE_ADDR") in settings.TRUSTED_PROXIES:
+            hops = [hop.strip() for hop in forwarded.split(",")]
+            outside = [hop for hop in hops if hop not in settings.TRUSTED_PROXIES]
+            request.META["REMOTE_ADDR"] = outside[-1] if outside else hops[0]
+
+
+class LanguageMiddleware:
+    """Chinese until the user chooses English by the language cookie."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
+        language = chosen if chosen in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
+        with translation.override(language):
+            request.LANGUAGE_CODE = language
+            response = self.get_response(request)
+            if hasattr(response, "render") and callable(response.render) and not response.is_rendered:  # type: ignore[attr-defined]
+                response.render()
+        response.setdefault("Content-Language", language)
+        return response

@@ -1,0 +1,140 @@
+"""Scope by place: which grids a person holds which permission on, and how that narrows any table (architecture, decision 3).
+
+A `Place` is a granted grid. Tables carry `township_code`, `village_code` and `grid`; a place at township or village level, or
+without children, narrows by equality on the matching column, any other by a range on the code. Never by OR with EXISTS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+
+from grids.enums import Kind, Verb
+
+if TYPE_CHECKING:
+    from gridgov.common.models import User
+    from grids.models import Grid, GridGrant
+
+
+class Place(NamedTuple):
+    """A granted grid; `leaf` says that nothing lies below it."""
+
+    code: str
+    kind: str
+    leaf: bool
+
+    def covers(self, code: str) -> bool:
+        return code.startswith(self.code)
+
+
+def next_code(code: str) -> str:
+    """The first code after the subtree of `code`: the number plus one ("320371101201" -> "320371101202")."""
+    return str(int(code) + 1).zfill(len(code))
+
+
+def condition(place: Place, *, grid: str = "grid", prefix: str = "") -> Q:
+    """One indexed condition for one place. `grid` names the column with the full code (`code` on Grid itself)."""
+    if place.kind == Kind.TOWNSHIP:
+        return Q(**{f"{prefix}township_code": place.code})
+    if place.kind == Kind.VILLAGE:
+        return Q(**{f"{prefix}village_code": place.code})
+    if place.leaf:
+        return Q(**{f"{prefix}{grid}": place.code})
+    return Q(**{f"{prefix}{grid}__gte": place.code, f"{prefix}{grid}__lt": next_code(place.code)})
+
+
+def any_of(places: Iterable[Place], **options: Any) -> Q:
+    """All places at once, for a look at single objects by key; lists use one arm per place instead."""
+    found = Q(pk__in=[])
+    for place in places:
+        found |= condition(place, **options)
+    return found
+
+
+def fold(places: Iterable[Place]) -> list[Place]:
+    """Without those that another one covers, in order of code."""
+    kept: list[Place] = []
+    for place in sorted(set(places)):
+        if not any(other.covers(place.code) for other in kept):
+            kept.append(place)
+    return kept
+
+
+class GrantQuerySet(models.QuerySet["GridGrant"]):
+    def places(self, user: User) -> dict[str, list[Place]]:
+        """Verb -> places, for every verb, in one query. Empty for anonymous and disabled users."""
+        found: dict[str, list[Place]] = {verb: [] for verb in Verb.values}
+        if not getattr(user, "is_active", False) or user.pk is None:
+            return found
+        children = self._grids().filter(parent=OuterRef("content_object_id"), ended_on=None)
+        rows = self.filter(user=user).annotate(leaf=~Exists(children))
+        for verb, code, kind, leaf in rows.values_list(
+            "permission__codename", "content_object_id", "content_object__kind", "leaf"
+        ):
+            if verb in found:
+                found[verb].append(Place(code, kind, leaf))
+        return {verb: fold(places) for verb, places in found.items()}
+
+    def _grids(self) -> models.QuerySet[Grid]:
+        related = self.model._meta.get_field("content_object").related_model
+        return related._default_manager.all()  # type: ignore[union-attr,return-value]
+
+
+class GridQuerySet(models.QuerySet["Grid"]):
+    def active(self, on: date | None = None) -> GridQuerySet:
+        """Not ended; with `on`, not ended on that day."""
+        return self.filter(ended_on=None) if on is None else self.filter(Q(ended_on=None) | Q(ended_on__gt=on))
+
+    def visible_to(self, user: User, verb: str = Verb.SEE) -> GridQuerySet:
+        """Grids in the subtree of what the user may see; with `verb`, of what the user may do."""
+        return self.filter(any_of(places_of(user)[verb], grid="code"))
+
+    def named_by(self, user: User) -> GridQuerySet:
+        """Grids a person may name when reporting: all of the townships in which the person may report."""
+        towns = {place.code[:9] for place in places_of(user)[Verb.REPORT]}
+        return self.active().filter(township_code__in=towns)
+
+    def within(self, code: str) -> GridQuerySet:
+        """The subtree of a grid, itself included."""
+        return self.filter(code__gte=code, code__lt=next_code(code))
+
+    def kind(self, *kinds: str) -> GridQuerySet:
+        return self.filter(kind__in=kinds)
+
+    def for_list(self) -> GridQuerySet:
+        return self.order_by("code")
+
+    def cut_down(self, places: Iterable[Place], code: str) -> list[Place]:
+        """The places as far as they lie in the subtree of `code`; the grid itself where one of them covers it."""
+        kept = list(places)
+        if not any(place.covers(code) for place in kept):
+            return [place for place in kept if place.code.startswith(code)]
+        children = self.model._default_manager.filter(parent=OuterRef("pk"), ended_on=None)
+        rows = self.filter(pk=code).annotate(leaf=~Exists(children)).values_list("code", "kind", "leaf")
+        return [Place(*row) for row in rows]
+
+
+def lineage(code: str) -> Sequence[str]:
+    """The codes from the township down to the grid itself: 9, 12, 15, 18 ... digits."""
+    return [code[:length] for length in range(9, len(code) + 1, 3)]
+
+
+def places_of(user: Any) -> dict[str, list[Place]]:
+    """The user's places by verb; asked once per user object, that is once per request."""
+    kept = getattr(user, "_places", None)
+    if kept is None:
+        from django.apps import apps  # models import this module; this one asks for them late
+
+        kept = apps.get_model("grids", "GridGrant")._default_manager.all().places(user)
+        user._places = kept
+    return kept
+
+
+def holds(user: Any, verb: str, code: str, *, exactly: bool = False) -> bool:
+    """Whether the user has the permission on this grid; `exactly`: granted there, not inherited from above."""
+    places = places_of(user)[verb]
+    return any(place.code == code if exactly else place.covers(code) for place in places)

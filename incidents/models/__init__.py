@@ -1,0 +1,22 @@
+"""Tables of the incidents room."""
+
+from incidents.models.catalogue import Category, Procedure
+from incidents.models.history import Transition
+from incidents.models.incident import Incident, NumberSeries, Part, Requester, Upload
+from incidents.models.time import ClockEvent, Escalation, Stage
+from incidents.models.voice import FeedbackRequest
+
+__all__ = [
+    "Category",
+    "ClockEvent",
+    "Escalation",
+    "FeedbackRequest",
+    "Incident",
+    "NumberSeries",
+    "Part",
+    "Procedure",
+    "Requester",
+    "Stage",
+    "Transition",
+    "Upload",
+]

@@ -1,0 +1,84 @@
+"""What kinds of matters there are and which way each goes."""
+
+from functools import cached_property
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from pydantic import ValidationError as SpecError
+
+from grids.models import Grid
+from incidents.enums import CategoryKind
+from incidents.querysets import CategoryQuerySet
+from incidents.workflow import ProcedureSpec
+
+
+class Procedure(models.Model):
+    """One version of a procedure. A running incident keeps the version it began with, so rows are never edited."""
+
+    township = models.ForeignKey(Grid, models.CASCADE, related_name="procedures")
+    code = models.CharField(_("code"), max_length=40)
+    version = models.PositiveIntegerField(_("version"), default=1)
+    name = models.CharField(_("name"), max_length=60)
+    rule_id = models.CharField(max_length=20, blank=True)
+    data = models.JSONField(_("steps and limits"), default=dict)
+    is_current = models.BooleanField(default=True)
+
+    class Meta:
+        verbose_name = _("procedure")
+        verbose_name_plural = _("procedures")
+        constraints = [
+            models.UniqueConstraint(fields=["township", "code", "version"], name="procedure_version_once"),
+            models.UniqueConstraint(
+                fields=["township", "code"], condition=models.Q(is_current=True), name="procedure_one_current"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version}"
+
+    def clean(self) -> None:
+        try:
+            ProcedureSpec.model_validate(self.data)
+        except SpecError as error:
+            raise ValidationError({"data": str(error)}) from error
+
+    @cached_property
+    def spec(self) -> ProcedureSpec:
+        return ProcedureSpec.model_validate(self.data)
+
+
+class Category(models.Model):
+    """A kind of matter, with the township's own name for it."""
+
+    township = models.ForeignKey(Grid, models.CASCADE, related_name="categories")
+    code = models.CharField(_("code"), max_length=40)
+    name = models.CharField(_("name"), max_length=60)
+    kind = models.CharField(_("kind"), max_length=12, choices=CategoryKind)
+    procedure_code = models.CharField(_("procedure"), max_length=40)
+    must_report = models.BooleanField(_("must be reported at once"), default=False)
+    rule_id = models.CharField(max_length=20, blank=True)
+    position = models.PositiveSmallIntegerField(default=0)
+    is_active = models.BooleanField(_("in use"), default=True)
+    is_demo = models.BooleanField(default=False)
+
+    objects = CategoryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("category")
+        verbose_name_plural = _("categories")
+        ordering = ("township", "position", "code")
+        constraints = [models.UniqueConstraint(fields=["township", "code"], name="category_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def procedure(self) -> Procedure:
+        return Procedure.objects.get(township=self.township_id, code=self.procedure_code, is_current=True)
+
+    def clean(self) -> None:
+        known: Any = Procedure.objects.filter(township=self.township_id, code=self.procedure_code, is_current=True)
+        if not known.exists():
+            raise ValidationError({"procedure_code": _("There is no such procedure in this township.")})

@@ -1,0 +1,55 @@
+"""The typed history: one row per transition. Indicators are queries on these rows; they are never changed."""
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from gridgov.common import clock
+from gridgov.common.enums import Channel
+from gridgov.common.models import Repeatable
+from grids.models import Grid
+from incidents.enums import Status
+from incidents.models.incident import Incident
+from members.models import Department, Member
+
+
+class Transition(Repeatable):
+    """Who did what when: `seq` runs without gaps from 1 (the report) and equals the incident's version after it."""
+
+    incident = models.ForeignKey(Incident, models.CASCADE, related_name="history", db_index=False)
+    seq = models.PositiveIntegerField()
+    action = models.CharField(_("action"), max_length=20)
+    from_status = models.CharField(max_length=12, choices=Status, blank=True)
+    to_status = models.CharField(max_length=12, choices=Status)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False)
+    actor = models.ForeignKey(Member, models.PROTECT, null=True, related_name="+", db_index=False)
+    entered_by = models.ForeignKey(Member, models.PROTECT, null=True, related_name="+", db_index=False)
+    channel = models.CharField(_("channel"), max_length=10, choices=Channel, default=Channel.SYSTEM)
+    happened_at = models.DateTimeField(_("happened at"), default=clock.now)
+    entered_at = models.DateTimeField(_("entered at"), default=clock.now)
+    note = models.TextField(_("note"), blank=True)
+    data = models.JSONField(default=dict)
+    stage = models.PositiveSmallIntegerField(default=1)
+    level = models.CharField(max_length=10, blank=True)  # kind of the unit that acted, or `department`
+    from_grid = models.ForeignKey(Grid, models.PROTECT, null=True, related_name="+", db_index=False)
+    from_department = models.ForeignKey(Department, models.PROTECT, null=True, related_name="+", db_index=False)
+    to_grid = models.ForeignKey(Grid, models.PROTECT, null=True, related_name="+", db_index=False)
+    to_department = models.ForeignKey(Department, models.PROTECT, null=True, related_name="+", db_index=False)
+    responsible = models.ForeignKey(Member, models.PROTECT, null=True, related_name="+", db_index=False)
+    township_code = models.CharField(max_length=9)
+
+    class Meta:
+        verbose_name = _("step")
+        verbose_name_plural = _("history")
+        ordering = ("incident", "seq")
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["incident", "seq"], name="history_gapless"),
+            models.UniqueConstraint(
+                fields=["user", "client_uuid"], condition=models.Q(user__isnull=False), name="history_sent_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["township_code", "action", "happened_at"], name="history_figures")]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.action}"

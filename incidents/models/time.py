@@ -1,0 +1,112 @@
+"""Stages, their ledger, and who was told that one is late."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from gridgov.common.worktime import Calendar, Entry, Kind, Limit, Unit, derive
+from gridgov.common.worktime import Due as Derived
+from grids.models import Grid
+from incidents.enums import OnOverdue, Purpose
+from incidents.models.incident import Incident
+from members.models import Department, Member
+
+
+class Stage(models.Model):
+    """One run of a stage clock: a unit and its time (rules.md). Number 0 is the clock of the whole matter."""
+
+    incident = models.ForeignKey(Incident, models.CASCADE, related_name="stages", db_index=False)
+    number = models.PositiveSmallIntegerField()
+    purpose = models.CharField(max_length=10, choices=Purpose)
+    grid = models.ForeignKey(Grid, models.PROTECT, null=True, related_name="+", db_index=False)
+    department = models.ForeignKey(Department, models.PROTECT, null=True, related_name="+", db_index=False)
+    member = models.ForeignKey(Member, models.PROTECT, null=True, related_name="+", db_index=False)
+    township_code = models.CharField(max_length=9)
+    village_code = models.CharField(max_length=12, blank=True)  # of the unit that holds the stage
+    started_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("stage")
+        verbose_name_plural = _("stages")
+        constraints = [models.UniqueConstraint(fields=["incident", "number"], name="stage_once")]
+        indexes = [
+            models.Index(fields=["township_code", "ended_at"], condition=Q(purpose="handle"), name="stage_figures"),
+            models.Index(
+                fields=["township_code", "due_at"],
+                condition=Q(purpose="handle", ended_at__isnull=True, due_at__isnull=False),
+                name="stage_open_due",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.purpose}"
+
+    @property
+    def unit(self) -> Grid | Department | None:
+        return self.grid or self.department
+
+    def derived(self, calendar: Calendar) -> Derived:
+        """The due time and its explanation, from the ledger."""
+        return derive([row.entry for row in self.ledger.all()], calendar)
+
+
+class ClockEvent(models.Model):
+    """A row of the ledger. Append-only: the due time follows from these rows, the calendar and nothing else."""
+
+    stage = models.ForeignKey(Stage, models.CASCADE, related_name="ledger")
+    kind = models.CharField(max_length=6, choices=[(kind.value, kind.value) for kind in Kind])
+    at = models.DateTimeField()
+    limit_n = models.PositiveIntegerField(null=True)
+    limit_unit = models.CharField(max_length=15, blank=True)
+    until = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=200, blank=True)
+    history_seq = models.PositiveIntegerField()
+
+    class Meta:
+        verbose_name = _("clock event")
+        verbose_name_plural = _("clock events")
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.at}"
+
+    @property
+    def entry(self) -> Entry:
+        limit = Limit(self.limit_n, Unit(self.limit_unit)) if self.limit_n else None
+        return Entry(kind=Kind(self.kind), at=self.at, limit=limit, until=self.until, reason=self.reason)
+
+
+class Escalation(models.Model):
+    """One row per incident, stage and level told: the sweep's proof that going up happens exactly once."""
+
+    incident = models.ForeignKey(Incident, models.CASCADE, related_name="escalations", db_index=False)
+    stage_number = models.PositiveSmallIntegerField()
+    level = models.CharField(_("level told"), max_length=10)
+    told_grid = models.ForeignKey(Grid, models.PROTECT, related_name="+", db_index=False)
+    told_member = models.ForeignKey(Member, models.PROTECT, null=True, related_name="+", db_index=False)
+    mode = models.CharField(max_length=10, choices=OnOverdue)
+    is_red = models.BooleanField(default=False)
+    due_at = models.DateTimeField()  # what was missed
+    told_at = models.DateTimeField()
+    card_due_at = models.DateTimeField(null=True)  # until when the level told should have acted
+    settled_at = models.DateTimeField(null=True)  # the stage moved on
+    township_code = models.CharField(max_length=9)
+    village_code = models.CharField(max_length=12, blank=True)
+    late_grid = models.ForeignKey(Grid, models.PROTECT, null=True, related_name="+", db_index=False)
+    late_department = models.ForeignKey(Department, models.PROTECT, null=True, related_name="+", db_index=False)
+
+    class Meta:
+        verbose_name = _("escalation")
+        verbose_name_plural = _("escalations")
+        constraints = [
+            models.UniqueConstraint(fields=["incident", "stage_number", "level"], name="escalation_once"),
+        ]
+        indexes = [
+            models.Index(fields=["told_grid", "-told_at"], name="escalation_told"),
+            models.Index(fields=["township_code", "-told_at"], name="escalation_township"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.incident_id} {self.stage_number} {self.level}"

@@ -1,0 +1,178 @@
+"""What a person sees of the matters, and the lists of it.
+
+One object by key: `visible_to` (places or parts). Lists: `page_for`, one indexed arm per place and per kind of part, the top
+page of ids of each, UNION, then one fetch by id (rules.md, reading lists): never OR with EXISTS over a large table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+
+from gridgov.common.paging import PAGE_SIZE, Key, Page, order, page_of
+from grids.enums import Verb
+from grids.querysets import any_of, condition, next_code, places_of
+from members.querysets import Standing, standing_of
+
+if TYPE_CHECKING:
+    from incidents.models import Category, Incident, Part, Upload
+
+RELATED = (
+    "grid",
+    "category",
+    "procedure",
+    "responsible_grid",
+    "responsible_department",
+    "responsible_member",
+    "reporter",
+)
+
+
+@dataclass(frozen=True)
+class ListFilters:
+    """What a list may be narrowed by. `mine`: the unit that answers is one I serve on. `q`: an exact number here."""
+
+    status: str = ""
+    category: str = ""
+    grid: str = ""
+    open: bool | None = None
+    overdue: bool = False
+    mine: bool = False
+    q: str = ""
+
+    def on_row(self) -> Q:
+        """The part that both incidents and parts carry in their own columns."""
+        found = Q()
+        if self.status:
+            found &= Q(status=self.status)
+        if self.open is not None:
+            found &= Q(is_open=self.open)
+        if self.overdue:
+            found &= Q(is_late=True)
+        return found
+
+
+class IncidentQuerySet(models.QuerySet["Incident"]):
+    def visible_to(self, user: Any) -> IncidentQuerySet:
+        """By place or part; for one object or a handful by key. The one rule of who sees which matter."""
+        sight = any_of(places_of(user)[Verb.SEE])
+        for part in part_conditions(standing_of(user)):
+            sight |= Q(Exists(self._related("parts").filter(part, incident=OuterRef("pk"))))
+        return self.filter(sight)
+
+    def open(self) -> IncidentQuerySet:
+        return self.filter(is_open=True)
+
+    def waiting_for(self, user: Any) -> IncidentQuerySet:
+        """Open matters that a unit answers for which the user serves on. Index: responsible unit."""
+        standing = standing_of(user)
+        return self.open().filter(
+            Q(responsible_grid__in=standing.units) | Q(responsible_department__in=standing.departments)
+        )
+
+    def for_list(self) -> IncidentQuerySet:
+        return self.select_related(*RELATED).order_by("-reported_at", "-id")
+
+    def numbered(self, number: str, townships: Iterable[str]) -> IncidentQuerySet:
+        return self.filter(township_code__in=list(townships), number=number)
+
+    def page_for(
+        self, user: Any, filters: ListFilters | None = None, key: Key | None = None, size: int = PAGE_SIZE
+    ) -> Page[Incident]:
+        """One page of what the user may see, newest first: one query for the ids, one for the rows."""
+        ids = self._ids(user, filters or ListFilters(), key, size + 1)
+        backwards = key is not None and key.backwards
+        rows = self.visible_to(user).filter(pk__in=ids).select_related(*RELATED).order_by(*order(backwards))
+        return page_of(list(rows), key, size)
+
+    def count_for(self, user: Any, filters: ListFilters | None = None, ceiling: int = 1000) -> int:
+        """How many rows the list has; from `ceiling` on it answers `ceiling + 1` (shown as "1000+")."""
+        return len(self._ids(user, filters or ListFilters(), None, ceiling + 1))
+
+    def _ids(self, user: Any, filters: ListFilters, key: Key | None, size: int) -> list[Any]:
+        backwards = key is not None and key.backwards
+        tops = []
+        for rows, pk in self._arms(user, filters):
+            if key is not None:
+                rows = rows.filter(key.condition(pk=pk))
+            top = rows.order_by(*order(backwards, pk=pk)).values(pk)
+            # a person may hold several parts in one matter: without DISTINCT the arm would be cut too early
+            top = top if pk == "id" else top.values(pk, "reported_at").distinct()
+            tops.append(self._bare().filter(pk__in=top[:size].values(pk)))
+        if not tops:
+            return []
+        union = tops[0] if len(tops) == 1 else tops[0].union(*tops[1:])
+        return [pk for pk, _ in union.order_by(*order(backwards)).values_list("id", "reported_at")[:size]]
+
+    def _arms(self, user: Any, filters: ListFilters) -> list[tuple[models.QuerySet[Any], str]]:
+        """The querysets whose union is the list, each with the name of its incident column."""
+        standing = standing_of(user)
+        on_row = filters.on_row()
+        if filters.category:
+            found = self._related("category").filter(code=filters.category, township__in=standing.townships)
+            on_row &= _one_or_many("category", list(found.values_list("pk", flat=True)))
+        if filters.q:
+            return [(self._bare().numbered(filters.q.strip(), standing.townships).filter(on_row), "id")]
+        if filters.mine:
+            columns = (("responsible_grid", standing.units), ("responsible_department", standing.departments))
+            return [
+                (self._bare().filter(on_row, is_open=True, **{column: unit}), "id")
+                for column, units in columns
+                for unit in units
+            ]
+        places = places_of(user)[Verb.SEE]
+        if filters.grid:
+            places = self._related("grid").cut_down(places, filters.grid)
+        arms: list[tuple[models.QuerySet[Any], str]] = [
+            (self._bare().filter(condition(place), on_row), "id") for place in places
+        ]
+        for part in part_conditions(standing):
+            rows = self._related("parts").filter(part, on_row)
+            if filters.grid:
+                rows = rows.filter(incident__grid__gte=filters.grid, incident__grid__lt=next_code(filters.grid))
+            arms.append((rows, "incident_id"))
+        return arms
+
+    def _bare(self) -> IncidentQuerySet:
+        """Unordered rows of the table: an arm's own order must not reach the union."""
+        return self.model._default_manager.all().order_by()  # type: ignore[return-value]
+
+    def _related(self, field: str) -> Any:
+        """The rows of the model behind a field; models import this module, so it asks them through the field."""
+        return self.model._meta.get_field(field).related_model._default_manager.all()  # type: ignore[union-attr]
+
+
+def part_conditions(standing: Standing) -> list[Q]:
+    """One condition per kind of part that gives sight: own parts, and those of one's departments."""
+    own = [Q(member=standing.member.pk)] if standing.member else []
+    return own + [Q(department=department) for department in standing.departments]
+
+
+def _one_or_many(column: str, values: Sequence[Any]) -> Q:
+    return Q(**{column: values[0]}) if len(values) == 1 else Q(**{f"{column}__in": values})
+
+
+class PartQuerySet(models.QuerySet["Part"]):
+    def current(self) -> PartQuerySet:
+        return self.filter(until=None)
+
+
+class UploadQuerySet(models.QuerySet["Upload"]):
+    def visible_to(self, user: Any) -> UploadQuerySet:
+        """The files of what one sees, and one's own that still wait for their report."""
+        incidents = self.model._meta.get_field("incident").related_model._default_manager  # type: ignore[union-attr]
+        seen = incidents.filter(pk=OuterRef("incident")).visible_to(user)
+        return self.filter(Q(Exists(seen)) | Q(incident=None, uploader=user.pk))
+
+
+class CategoryQuerySet(models.QuerySet["Category"]):
+    def active(self) -> CategoryQuerySet:
+        return self.filter(is_active=True)
+
+    def visible_to(self, user: Any) -> CategoryQuerySet:
+        towns = standing_of(user).townships
+        return self.filter(township__in=towns)

@@ -1,0 +1,214 @@
+"""People, their posts and dated appointments, departments, duties and the inbox."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+from gridgov.common import clock
+from gridgov.common.ids import uuid7
+from grids.enums import Kind, Verb
+from grids.models import Grid
+from members.enums import DutyKind, MessageKind, Per
+from members.querysets import AppointmentQuerySet, DepartmentQuerySet, InboxQuerySet, MemberQuerySet
+
+
+class Department(models.Model):
+    """A department (站所) of a township. Not on the tree: its officers see by part."""
+
+    township = models.ForeignKey(Grid, models.PROTECT, related_name="departments")
+    township_code = models.CharField(max_length=9, editable=False)
+    name = models.CharField(_("name"), max_length=40)
+    aliases = models.JSONField(_("also called"), default=list, blank=True)
+    phone = models.CharField(_("phone"), max_length=30, blank=True)
+    from_plan = models.BooleanField(_("named in the plan"), default=True)
+    is_active = models.BooleanField(_("active"), default=True)
+
+    objects = DepartmentQuerySet.as_manager()
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = _("department")
+        verbose_name_plural = _("departments")
+        ordering = ("township_code", "id")
+        constraints = [models.UniqueConstraint(fields=["township", "name"], name="department_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        self.township_code = self.township_id
+        super().save(*args, **kwargs)  # type: ignore[arg-type]
+
+
+class Member(models.Model):
+    """A person who works in the grids. Not every member has a login; a login without a member has no case rights."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="member", verbose_name=_("login")
+    )
+    name = models.CharField(_("name"), max_length=40)
+    phone = models.CharField(_("phone"), max_length=30, blank=True)
+    township_code = models.CharField(max_length=9, db_index=True)
+    residence = models.ForeignKey(
+        Grid, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("lives in")
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+
+    objects = MemberQuerySet.as_manager()
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = _("member")
+        verbose_name_plural = _("members")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Role(models.Model):
+    """A role is a subset of the neutral permissions, as data; editing it re-syncs the grants."""
+
+    township = models.ForeignKey(Grid, models.CASCADE, related_name="roles")
+    code = models.CharField(_("code"), max_length=20)
+    name = models.CharField(_("name"), max_length=40)
+    permissions = models.JSONField(_("permissions"), default=list)
+    is_staff = models.BooleanField(_("works in the admin pages"), default=False)
+
+    class Meta:
+        verbose_name = _("role")
+        verbose_name_plural = _("roles")
+        constraints = [models.UniqueConstraint(fields=["township", "code"], name="role_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def verbs(self) -> list[str]:
+        return [verb for verb in Verb.values if verb in self.permissions]
+
+
+class Post(models.Model):
+    """A post at a grid or in a department: role and the plan's own title. A post may be vacant."""
+
+    grid = models.ForeignKey(Grid, models.PROTECT, null=True, blank=True, related_name="posts")
+    department = models.ForeignKey(Department, models.PROTECT, null=True, blank=True, related_name="posts")
+    township_code = models.CharField(max_length=9, editable=False)
+    village_code = models.CharField(max_length=12, blank=True, editable=False)
+    role = models.ForeignKey(Role, models.PROTECT, related_name="posts")
+    title = models.CharField(_("title"), max_length=40)
+    is_responsible = models.BooleanField(
+        _("answers for the unit"),
+        default=False,
+        help_text=_("Matters that arrive at the unit arrive at this post. At the township: the duty post."),
+    )
+
+    class Meta:
+        verbose_name = _("post")
+        verbose_name_plural = _("posts")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(grid__isnull=False, department__isnull=True)
+                | Q(grid__isnull=True, department__isnull=False),
+                name="post_at_one_unit",
+            ),
+            models.UniqueConstraint(fields=["grid"], condition=Q(is_responsible=True), name="post_responsible_grid"),
+            models.UniqueConstraint(
+                fields=["department"], condition=Q(is_responsible=True), name="post_responsible_department"
+            ),
+        ]
+        indexes = [models.Index(fields=["township_code", "village_code"], name="post_place")]
+
+    def __str__(self) -> str:
+        return f"{self.grid or self.department} {self.title}"
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        self.derive()
+        super().save(*args, **kwargs)  # type: ignore[arg-type]
+
+    def derive(self) -> "Post":
+        unit = self.grid if self.grid_id else None
+        self.township_code = unit.township_code if unit else self.department.township_code  # type: ignore[union-attr]
+        self.village_code = unit.village_code if unit else ""
+        return self
+
+
+class Appointment(models.Model):
+    """A member in a post from `since` until the day before `until`. Grants permissions while in force."""
+
+    member = models.ForeignKey(Member, models.PROTECT, related_name="appointments", verbose_name=_("member"))
+    post = models.ForeignKey(Post, models.PROTECT, related_name="appointments", verbose_name=_("post"))
+    since = models.DateField(_("since"), default=clock.today)
+    until = models.DateField(_("until"), null=True, blank=True)
+    is_main = models.BooleanField(_("main holder"), default=True, help_text=_("Otherwise deputy."))
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+
+    objects = AppointmentQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("appointment")
+        verbose_name_plural = _("appointments")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(until__isnull=True) | Q(until__gte=F("since")), name="appointment_ends_after_begin"
+            ),
+            models.UniqueConstraint(
+                fields=["post"], condition=Q(is_main=True, until__isnull=True), name="appointment_one_main"
+            ),
+        ]
+        indexes = [models.Index(fields=["member", "since"], name="appointment_member")]
+
+    def __str__(self) -> str:
+        return f"{self.member} {self.post}"
+
+
+class Duty(models.Model):
+    """What the plan asks of a role, how often. Without a number nothing falls due."""
+
+    township = models.ForeignKey(Grid, models.CASCADE, related_name="duties")
+    rule_id = models.CharField(max_length=20)
+    name = models.CharField(_("name"), max_length=40)
+    kind = models.CharField(_("kind"), max_length=10, choices=DutyKind)
+    grid_kind = models.CharField(_("per grid of kind"), max_length=10, choices=Kind)
+    role_code = models.CharField(max_length=20)
+    times = models.PositiveSmallIntegerField(_("times"), null=True, blank=True)
+    per = models.CharField(_("per"), max_length=10, choices=Per, blank=True)
+    since = models.DateField(_("since"), default=clock.today)
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("duty")
+        verbose_name_plural = _("duties")
+        constraints = [models.UniqueConstraint(fields=["township", "rule_id"], name="duty_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class InboxMessage(models.Model):
+    """A message to one member, written in the transaction of what it tells. `key` keeps it from being told twice."""
+
+    member = models.ForeignKey(Member, models.CASCADE, related_name="messages")
+    kind = models.CharField(max_length=10, choices=MessageKind, default=MessageKind.NEWS)
+    title = models.CharField(max_length=120)
+    body = models.CharField(max_length=500, blank=True)
+    link = models.CharField(max_length=200, blank=True)
+    key = models.CharField(max_length=120)
+    created_at = models.DateTimeField(default=clock.now)
+    read_at = models.DateTimeField(null=True)
+
+    objects = InboxQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        constraints = [models.UniqueConstraint(fields=["member", "key"], name="inbox_once")]
+        indexes = [
+            models.Index(fields=["member", "-created_at", "-id"], name="inbox_list"),
+            models.Index(fields=["member"], condition=Q(read_at__isnull=True), name="inbox_unread"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
