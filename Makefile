@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 PO := $(wildcard locale/*/LC_MESSAGES/*.po)
 MO := $(PO:.po=.mo)
-FRONTEND := $(wildcard package.json package-lock.json deploy/frontend.py)
+FRONTEND := static/vendor/.stamp
 
 # Stops with one line where this machine's Python cannot build the environment.
 require_python = $(if $(PYTHON),,$(error gridgov needs Python 3.11 or newer: none was found))$(strip \
@@ -22,7 +22,7 @@ require_python = $(if $(PYTHON),,$(error gridgov needs Python 3.11 or newer: non
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-env: $(VENV)/.runtime $(VENV)/.frontend $(MO) ## the environment in .venv, front-end files, compiled messages
+env: $(VENV)/.runtime $(FRONTEND) $(MO) ## the environment in .venv, front-end files, compiled messages
 
 run: env ## start gridgov (web, worker, beat) with a demo township; Ctrl-C ends it
 	@exec $(BIN)/python -m deploy.run
@@ -63,7 +63,7 @@ PIN_FLAGS := --quiet --universal --generate-hashes --no-emit-index-url --no-head
 
 messages: env ## collect the texts into locale/*.po (needs gettext) and compile them
 	@$(BIN)/python manage.py makemessages --all --no-wrap --no-obsolete --add-location file \
-		--ignore '.venv' --ignore 'node_modules' --ignore 'var' --ignore 'tests'
+		--ignore .venv --ignore node_modules --ignore var --ignore tests --ignore static/vendor
 	@$(BIN)/python deploy/messages.py
 
 clean: ## remove what set-up built; the data in var/ stays
@@ -84,8 +84,9 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
-$(VENV)/.frontend: $(FRONTEND) $(VENV)/.runtime
-	@if [ -f deploy/frontend.py ]; then echo "gridgov: bringing the front-end files"; $(BIN)/python deploy/frontend.py; fi
+$(FRONTEND): package.json package-lock.json deploy/frontend.py $(VENV)/.runtime
+	@echo "gridgov: bringing the front-end files"
+	@$(BIN)/python deploy/frontend.py
 	@touch $@
 
 %.mo: %.po deploy/messages.py $(VENV)/.runtime
