@@ -4,13 +4,13 @@ Everything that can be wrong before Django starts is said in one line. Standard 
 """
 
 import fcntl
+import http.client
 import os
 import secrets
 import shutil
 import socket
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -95,6 +95,13 @@ def programs(folder: Path, listener: socket.socket) -> list[Program]:
     ]
 
 
+def empty_spool(folder: Path) -> None:
+    """The embedded broker begins with nothing: the database is the truth, the broker only a bell."""
+    shutil.rmtree(folder / "spool", ignore_errors=True)
+    for name in ("messages", "control"):
+        (folder / "spool" / name).mkdir(mode=0o700, parents=True)
+
+
 def prepare(env: dict[str, str], stop: StopFlag) -> None:
     """Migrations and, once, the demo township; its words go to the terminal."""
     process = spawn([sys.executable, "-m", "deploy.prepare"], env=env)
@@ -112,14 +119,14 @@ def prepare(env: dict[str, str], stop: StopFlag) -> None:
 
 
 def answers(url: str, run_id: str | None = None) -> bool:
-    """Whether a page answers there without a server error; with `run_id`, only if this very run answers."""
+    """Whether a page is there (redirects followed); with `run_id`, only if this very run gave it."""
+    allowed = os.environ.get("ALLOWED_HOSTS", "").split(",")[0].strip(" .*")
+    request = urllib.request.Request(url, headers={"Host": allowed} if allowed else {})  # noqa: S310  our own http
     browser = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with browser.open(url, timeout=5) as answer:
+        with browser.open(request, timeout=5) as answer:
             return run_id is None or answer.headers.get("X-Gridgov-Run") == run_id
-    except urllib.error.HTTPError as error:
-        return error.code < 500 and (run_id is None or error.headers.get("X-Gridgov-Run") == run_id)
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return False
 
 
@@ -157,7 +164,7 @@ def main() -> None:
         "PORT": str(listener.getsockname()[1]),
         "PYTHONUNBUFFERED": "1",
     }
-    shutil.rmtree(folder / "spool", ignore_errors=True)  # the database is the truth, the broker only a bell
+    empty_spool(folder)
     prepare(env, stop)
     supervisor = Supervisor(programs(folder, listener), folder=folder, env=env, stop=stop, say=say)
     supervisor.run(announce(url_of(listener), run_id, folder / "logs"))

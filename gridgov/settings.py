@@ -295,8 +295,7 @@ USE_TZ = True
 # --- Files -------------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = GRIDGOV_DATA / "static"
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = True  # straight from static/: nothing to collect, so no STATIC_ROOT
 MEDIA_ROOT = GRIDGOV_DATA / "media"  # never served by path: always through scope
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
