@@ -121,6 +121,7 @@ def _since_midnight(clock: time | datetime) -> int:
 
 
 def aware(at: datetime) -> datetime:
+    """The moment in Asia/Shanghai. ValueError without a time zone."""
     if at.utcoffset() is None:
         raise ValueError(f"a moment needs a time zone: {at}")
     return local(at)
@@ -133,6 +134,7 @@ def split(at: datetime) -> tuple[int, int]:
 
 
 def moment(ordinal: int, clock: int) -> datetime:
+    """The opposite of `split`."""
     return datetime.combine(date.fromordinal(ordinal), time(), SHANGHAI) + timedelta(microseconds=clock)
 
 
