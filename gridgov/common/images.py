@@ -46,8 +46,10 @@ def re_encode(file: BinaryIO | bytes) -> Picture:
     try:
         image.draft("RGB", (MAX_SIDE, MAX_SIDE))  # a JPEG decodes directly to a smaller size
         image.load()
-    except Exception as error:  # noqa: BLE001 - decoders raise whatever they trip over
-        raise BadImage(_("The photo is damaged or incomplete. Send it again."), code="damaged_image") from error
+    except Exception as error:  # decoders raise whatever they trip over
+        raise BadImage(
+            _("The photo is damaged or incomplete. Send it again."), code="damaged_image"
+        ) from error
     upright = _upright(image)
     upright.thumbnail((MAX_SIDE, MAX_SIDE))
     return _picture(_on_white(upright), quality=QUALITY)
@@ -79,7 +81,7 @@ def _opened(data: bytes) -> Image.Image:
         image = Image.open(BytesIO(data), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_many_pixels() from error
-    except Exception as error:  # noqa: BLE001 - decoders raise whatever they trip over
+    except Exception as error:  # decoders raise whatever they trip over
         detail = _("This is not a photo that can be read. Use JPEG, PNG or WebP.")
         raise BadImage(detail, code="not_an_image") from error
     if image.width * image.height > MAX_PIXELS:
@@ -106,8 +108,15 @@ def _on_white(image: Image.Image) -> Image.Image:
         layer = image.convert("RGBA")
         clean.paste(layer, mask=layer.getchannel("A"))
     else:
-        clean.paste(image.convert("RGB"))
+        clean.paste(_eight_bits(image).convert("RGB"))
     return clean
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Scanners make greys of 16 bits, which Pillow would cut off at 255: a white picture."""
+    if not image.mode.startswith("I"):
+        return image
+    return image.convert("I").point(lambda grey: grey * (1 / 256)).convert("L")
 
 
 def _picture(image: Image.Image, *, quality: int) -> Picture:
