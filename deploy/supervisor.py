@@ -21,7 +21,7 @@ from types import FrameType
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 TICK = 0.1  # seconds between two looks
-GRACE = 4.0  # seconds to end by oneself
+GRACE = 5.0  # seconds to end by oneself; Celery, polling, needs up to 4.7
 LONGEST_PAUSE = 30.0
 HEALTHY_AFTER = 60.0  # seconds of life after which the next death starts at the shortest pause again
 LOG_BYTES = 5 * 1024 * 1024
