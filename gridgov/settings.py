@@ -184,6 +184,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 600.0,
         "options": {"expires": 590},
     },
+    "drop-lost-uploads": {
+        "task": "incidents.tasks.drop_lost_uploads",
+        "schedule": 3600.0,
+        "options": {"expires": 3000},
+    },
     "clean-up": {
         "task": "gridgov.common.tasks.clean_up",
         "schedule": 3600.0,
@@ -246,20 +251,21 @@ CONTENT_SECURITY_POLICY = {
 
 # --- REST --------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["gridgov.common.api.TokenAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["gridgov.common.api.auth.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "gridgov.common.api.Schema",
-    "DEFAULT_THROTTLE_CLASSES": ["gridgov.common.api.UserThrottle"],
+    "DEFAULT_PARSER_CLASSES": ["gridgov.common.api.parsing.JSONBody"],
+    "DEFAULT_SCHEMA_CLASS": "gridgov.common.api.schema.Schema",
+    "DEFAULT_THROTTLE_CLASSES": ["gridgov.common.api.throttles.UserThrottle"],
     "DEFAULT_THROTTLE_RATES": {
         "user": env.str("GRIDGOV_THROTTLE_USER", "600/min"),
         "login": env.str("GRIDGOV_THROTTLE_LOGIN", "30/min"),
     },
-    "EXCEPTION_HANDLER": "gridgov.common.api.problem_handler",
+    "EXCEPTION_HANDLER": "gridgov.common.api.problems.problem_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "UNAUTHENTICATED_USER": None,
-    "NUM_PROXIES": len(TRUSTED_PROXIES),
+    "URL_FORMAT_OVERRIDE": None,  # `?format=` is no parameter of ours
+    "DEFAULT_METADATA_CLASS": None,  # OPTIONS answers 405
 }
 REST_KNOX = {
     "AUTH_HEADER_PREFIX": "Token",

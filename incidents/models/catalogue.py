@@ -1,7 +1,6 @@
 """What kinds of matters there are and which way each goes."""
 
 from functools import cached_property
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -56,7 +55,8 @@ class Category(models.Model):
     code = models.CharField(_("code"), max_length=40)
     name = models.CharField(_("name"), max_length=60)
     kind = models.CharField(_("kind"), max_length=12, choices=CategoryKind)
-    procedure_code = models.CharField(_("procedure"), max_length=40)
+    # the current version; publishing a new one re-points its categories, running incidents keep theirs
+    procedure = models.ForeignKey(Procedure, models.PROTECT, related_name="categories", verbose_name=_("procedure"))
     must_report = models.BooleanField(_("must be reported at once"), default=False)
     rule_id = models.CharField(max_length=20, blank=True)
     position = models.PositiveSmallIntegerField(default=0)
@@ -74,11 +74,6 @@ class Category(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    @property
-    def procedure(self) -> Procedure:
-        return Procedure.objects.get(township=self.township_id, code=self.procedure_code, is_current=True)
-
     def clean(self) -> None:
-        known: Any = Procedure.objects.filter(township=self.township_id, code=self.procedure_code, is_current=True)
-        if not known.exists():
-            raise ValidationError({"procedure_code": _("There is no such procedure in this township.")})
+        if self.procedure_id and self.procedure.township_id != self.township_id:
+            raise ValidationError({"procedure": _("There is no such procedure in this township.")})

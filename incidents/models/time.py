@@ -1,5 +1,7 @@
 """Stages, their ledger, and who was told that one is late."""
 
+from collections.abc import Iterable
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -10,6 +12,10 @@ from grids.models import Grid
 from incidents.enums import OnOverdue, Purpose
 from incidents.models.incident import Incident
 from members.models import Department, Member
+
+
+def limit_of(n: int | None, unit: str) -> Limit | None:
+    return Limit(n, Unit(unit)) if n else None
 
 
 class Stage(models.Model):
@@ -24,6 +30,9 @@ class Stage(models.Model):
     township_code = models.CharField(max_length=9)
     village_code = models.CharField(max_length=12, blank=True)  # of the unit that holds the stage
     started_at = models.DateTimeField()
+    limit_n = models.PositiveIntegerField(null=True)  # the limit it began with; none: no deadline (R74)
+    limit_unit = models.CharField(max_length=15, blank=True)
+    until = models.DateTimeField(null=True)  # or the deadline that a person set
     due_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
 
@@ -47,13 +56,22 @@ class Stage(models.Model):
     def unit(self) -> Grid | Department | None:
         return self.grid or self.department
 
+    @property
+    def start_entry(self) -> Entry:
+        """The first row of the ledger is the stage itself."""
+        return Entry(Kind.START, self.started_at, limit_of(self.limit_n, self.limit_unit), self.until)
+
     def derived(self, calendar: Calendar) -> Derived:
         """The due time and its explanation, from the ledger."""
-        return derive([row.entry for row in self.ledger.all()], calendar)
+        return self.derived_from(self.ledger.all(), calendar)
+
+    def derived_from(self, rows: Iterable["ClockEvent"], calendar: Calendar) -> Derived:
+        """The same for rows at hand, some of them perhaps not written yet."""
+        return derive([self.start_entry, *(row.entry for row in rows)], calendar)
 
 
 class ClockEvent(models.Model):
-    """A row of the ledger. Append-only: the due time follows from these rows, the calendar and nothing else."""
+    """A later row of the ledger: pause, resume, extend, stop. Append-only: the due time follows from these rows, the calendar and nothing else."""
 
     stage = models.ForeignKey(Stage, models.CASCADE, related_name="ledger")
     kind = models.CharField(max_length=6, choices=[(kind.value, kind.value) for kind in Kind])
@@ -74,7 +92,7 @@ class ClockEvent(models.Model):
 
     @property
     def entry(self) -> Entry:
-        limit = Limit(self.limit_n, Unit(self.limit_unit)) if self.limit_n else None
+        limit = limit_of(self.limit_n, self.limit_unit)
         return Entry(kind=Kind(self.kind), at=self.at, limit=limit, until=self.until, reason=self.reason)
 
 

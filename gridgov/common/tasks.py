@@ -1,0 +1,24 @@
+"""Recurring work of the kernel."""
+
+from celery import shared_task
+from django.contrib.sessions.models import Session
+from knox.models import AuthToken
+
+from gridgov.common import clock
+from gridgov.common.actions import beat, relay
+
+
+@shared_task
+def relay_outbox() -> int:
+    """Sends what waits to leave the process."""
+    sent = relay()
+    beat("outbox", sent=sent)
+    return sent
+
+
+@shared_task
+def clean_up() -> None:
+    """Sessions and tokens that have expired."""
+    now = clock.now()
+    Session.objects.filter(expire_date__lt=now).delete()
+    AuthToken.objects.filter(expiry__lt=now).delete()

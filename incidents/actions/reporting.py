@@ -1,0 +1,252 @@
+"""A matter arrives."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import IntegrityError, connection, transaction
+from django.utils.translation import gettext as _
+
+from gridgov.common import clock
+from gridgov.common.enums import Channel
+from gridgov.common.errors import DomainError, Forbidden, Invalid
+from grids.enums import Kind, Verb
+from grids.models import Calendar, Grid
+from grids.querysets import places_of
+from incidents.actions.case import ARRIVED, lead_part
+from incidents.actions.files import collect_waiting
+from incidents.actions.moves import perform
+from incidents.actions.result import Outcome, replay_of
+from incidents.enums import PartRole, Purpose, Source, Status
+from incidents.models import Category, Incident, NumberSeries, Part, Requester, Stage, Transition
+from incidents.workflow import REPORT, ProcedureSpec
+from members.actions import tell
+from members.enums import MessageKind
+from members.models import Appointment, Member
+
+if TYPE_CHECKING:
+    from gridgov.common.models import User
+
+
+def report(
+    *,
+    user: User,
+    grid: Grid,
+    category: Category,
+    description: str,
+    title: str = "",
+    occurred_at: datetime | None = None,
+    source: str = Source.BELOW,
+    channel: str = Channel.SYSTEM,
+    requester: Mapping[str, Any] | None = None,
+    latitude: Decimal | None = None,
+    longitude: Decimal | None = None,
+    accuracy_m: int | None = None,
+    address: str = "",
+    photos_expected: int = 0,
+    escalate: bool = False,
+    external_no: str = "",
+    external_due: datetime | None = None,
+    extra: Mapping[str, Any] | None = None,
+    client_uuid: UUID | None = None,
+    body_hash: str = "",
+) -> Outcome:
+    """A report from `user` about something in `grid` (any grid of a township in which the user may report).
+
+    It starts at the grid named, at the township where the procedure says so (must-report matters; the village is told
+    and stays in sight). `escalate`: at once one level up, for whoever may do so there. Sent again with the same
+    `client_uuid` and hash it answers what stands. Raises Forbidden, Invalid, IdempotencyConflict.
+    """
+    incident = Incident(
+        client_uuid=client_uuid or uuid.uuid4(),
+        body_hash=body_hash,
+        grid=grid,
+        township_code=grid.township_code,
+        village_code=grid.village_code,
+        category=category,
+        procedure=category.procedure,
+        title=title.strip(),
+        description=description.strip(),
+        occurred_at=occurred_at,
+        source=source,
+        channel=channel,
+        latitude=latitude,
+        longitude=longitude,
+        accuracy_m=accuracy_m,
+        address=address.strip(),
+        photos_expected=photos_expected,
+        external_no=external_no,
+        external_due=external_due,
+        extra=dict(extra or {}),
+        reported_at=clock.now(),
+        reporter_user=user,
+    )
+    try:
+        with transaction.atomic():
+            _receive(incident, user, requester)
+            if escalate:
+                perform(user=user, incident=incident, action="escalate", reason=_("Passed up with the report."))
+    except (DomainError, IntegrityError):
+        found = replay_of(Incident, "reporter_user", user, client_uuid, body_hash)
+        if found is None:
+            raise
+        return Outcome(Incident.objects.for_list().get(pk=found.pk), replayed=True)
+    return Outcome(incident)
+
+
+def _receive(incident: Incident, user: User, requester: Mapping[str, Any] | None) -> None:
+    reporter = _reporter(user, incident.grid)
+    _check(incident)
+    spec = incident.procedure.spec
+    unit_code = incident.township_code if spec.start == "township" else str(incident.grid_id)
+    helper_codes = _helper_codes(incident, spec, unit_code)
+    holders = Appointment.objects.responsible_for_all([unit_code, *helper_codes])
+    holder = holders.get(unit_code)
+    if holder is None:
+        raise Invalid(_("Nobody answers for %(unit)s yet.") % {"unit": incident.grid}, code="nobody_responsible")
+    incident.reporter = reporter
+    incident.important = spec.important or incident.category.must_report
+    incident.responsible_grid = (
+        incident.grid if unit_code == incident.grid_id else Grid.objects.get(pk=unit_code)
+    )
+    incident.responsible_member = incident.first_asked = holder.member
+    stages = _stages(incident, spec)
+    incident.due_at = min((s.due_at for s in stages if s.due_at), default=None)
+    if incident.external_due is not None:
+        incident.due_at = min(filter(None, (incident.due_at, incident.external_due)))
+    incident.escalate_at = incident.due_at
+    incident.number = next_number(incident.township_code, incident.reported_at)
+    incident.save(force_insert=True)
+    Stage.objects.bulk_create(stages)
+    _first_row(incident, user, reporter)
+    helpers = [holders[code].member for code in helper_codes if code in holders]
+    _parts(incident, reporter, helpers)
+    if requester:
+        Requester.objects.create(incident=incident, **requester)
+    collect_waiting(user=user, incident=incident)
+    _tell(incident, reporter, helpers)
+
+
+def _reporter(user: User, grid: Grid) -> Member:
+    member: Member | None = getattr(user, "member", None)
+    may = any(place.code[:9] == grid.township_code for place in places_of(user)[Verb.REPORT])
+    if member is None or not member.is_active or not may:
+        raise Forbidden(_("You may not report in this township."))
+    return member
+
+
+def _check(incident: Incident) -> None:
+    errors = {}
+    if incident.grid.ended_on is not None:
+        errors["grid"] = [_("This grid has ended.")]
+    if incident.category.township_id != incident.township_code or not incident.category.is_active:
+        errors["category"] = [_("This category is not in use here.")]
+    if not incident.description:
+        errors["description"] = [_("Say what happened.")]
+    if incident.occurred_at is not None and incident.occurred_at > incident.reported_at:
+        errors["occurred_at"] = [_("This lies in the future.")]
+    if errors:
+        raise Invalid(_("Something is missing or not right."), code="invalid_arguments", errors=errors)
+
+
+def _helper_codes(incident: Incident, spec: ProcedureSpec, unit_code: str) -> list[str]:
+    codes = [incident.village_code] if Kind.VILLAGE in spec.helpers else []
+    return [code for code in codes if code and code != unit_code]
+
+
+def _stages(incident: Incident, spec: ProcedureSpec) -> list[Stage]:
+    """The first stage, and the clock of the whole matter where the procedure limits it."""
+    grid = incident.responsible_grid
+    assert grid is not None
+    wanted = [(1, Purpose.HANDLE, spec.limit_for(Purpose.HANDLE, grid.kind))]
+    total = spec.limit_for(Purpose.TOTAL, grid.kind)
+    if total is not None:
+        wanted.append((0, Purpose.TOTAL, total))
+    calendar = Calendar.objects.of(incident.township_code) if any(limit for *_x, limit in wanted) else None
+    stages = []
+    for number, purpose, limit in wanted:
+        stage = Stage(
+            incident=incident,
+            number=number,
+            purpose=purpose,
+            grid=grid,
+            member=incident.responsible_member,
+            township_code=incident.township_code,
+            village_code=grid.village_code,
+            started_at=incident.reported_at,
+            limit_n=limit.n if limit else None,
+            limit_unit=limit.unit if limit else "",
+        )
+        if limit is not None and calendar is not None:
+            stage.due_at = stage.derived_from([], calendar).at
+        stages.append(stage)
+    return stages
+
+
+def _first_row(incident: Incident, user: User, reporter: Member) -> None:
+    Transition.objects.create(
+        incident=incident,
+        seq=1,
+        action=REPORT,
+        to_status=Status.REPORTED,
+        user=user,
+        actor=reporter,
+        channel=incident.channel,
+        happened_at=incident.reported_at,
+        entered_at=incident.reported_at,
+        stage=1,
+        level=incident.grid.kind,
+        to_grid_id=incident.responsible_grid_id,
+        responsible=incident.responsible_member,
+        township_code=incident.township_code,
+    )
+
+
+def _parts(incident: Incident, reporter: Member, helpers: list[Member]) -> None:
+    roles = [(PartRole.REPORTER, reporter), (PartRole.FIRST_ASKED, incident.first_asked)]
+    roles += [(PartRole.HELPER, helper) for helper in helpers]
+    rows = [
+        Part(
+            incident=incident,
+            member=member,
+            role=role,
+            township_code=incident.township_code,
+            category_id=incident.category_id,
+            reported_at=incident.reported_at,
+        )
+        for role, member in roles
+    ]
+    lead = lead_part(incident)
+    Part.objects.bulk_create([*rows, *([lead] if lead else [])])
+
+
+def _tell(incident: Incident, reporter: Member, helpers: list[Member]) -> None:
+    receivers = [m for m in (incident.responsible_member, *helpers) if m is not None and m != reporter]
+    if receivers:
+        tell(
+            members=receivers,
+            text=ARRIVED,
+            params={"number": incident.number, "heading": incident.heading},
+            key=f"{incident.pk}:1:{REPORT}",
+            link=f"/incidents/{incident.pk}/",
+            kind=MessageKind.ARRIVED,
+        )
+
+
+def next_number(township_code: str, at: datetime) -> str:
+    """`YYYYMMDD-NNNN` of the township and day of arrival; one statement, and the row's lock keeps the order."""
+    day = clock.local(at).date()
+    table = NumberSeries._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} (township_code, day, last) VALUES (%s, %s, 1) "  # noqa: S608  our own table's name
+            f"ON CONFLICT (township_code, day) DO UPDATE SET last = {table}.last + 1 RETURNING last",
+            [township_code, connection.ops.adapt_datefield_value(day)],
+        )
+        (last,) = cursor.fetchone()
+    return f"{day:%Y%m%d}-{last:04d}"

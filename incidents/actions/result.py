@@ -1,0 +1,34 @@
+"""What an action answers, and how a repeated call is recognised."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from uuid import UUID
+
+from django.db.models import Model
+from django.utils.translation import gettext as _
+
+from gridgov.common.errors import IdempotencyConflict
+from incidents.models import Incident
+
+if TYPE_CHECKING:
+    from gridgov.common.models import User
+
+Kind = TypeVar("Kind", bound=Model)
+
+
+class Outcome(NamedTuple):
+    """The matter as it stands now; `replayed`: this very call was carried out before and changed nothing now."""
+
+    incident: Incident
+    replayed: bool = False
+
+
+def replay_of(model: type[Kind], owner: str, user: User, client_uuid: UUID | None, body_hash: str) -> Kind | None:
+    """The row that an earlier sending of the same call made. Raises IdempotencyConflict if its content differed."""
+    if client_uuid is None:
+        return None
+    found = model._default_manager.filter(**{owner: user.pk, "client_uuid": client_uuid}).first()
+    if found is not None and found.body_hash != body_hash:  # type: ignore[attr-defined]
+        raise IdempotencyConflict(_("This client_uuid was already used for something else."))
+    return found

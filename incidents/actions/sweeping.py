@@ -1,0 +1,214 @@
+"""Going up by itself: every minute, what is late is told one level higher, exactly once per stage and level.
+
+The database is asked for `escalate_at < now` only, so the work grows with what is due, not with what is open. Batches are
+locked (SKIP LOCKED, or SQLite's IMMEDIATE); the unique key of `Escalation` is the last word if two sweeps still meet.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils.translation import gettext_noop
+
+from gridgov.common import clock
+from gridgov.common.worktime import Limit, due_at
+from grids.models import Calendar
+from incidents.enums import Level
+from incidents.models import Escalation, Incident, Part, Procedure, Transition
+from incidents.workflow import OVERDUE, Rung, department_rungs, rungs
+from members.enums import MessageKind, RoleCode
+from members.models import Appointment, InboxMessage, Member
+
+LATE_BELOW = gettext_noop("Late below you: %(number)s %(heading)s (%(unit)s)")
+LATE_YOURS = gettext_noop("Late: %(number)s %(heading)s")
+RED_CARD = gettext_noop("Red card: %(number)s %(heading)s (%(unit)s)")
+
+
+def sweep(*, batch: int = 500, now: datetime | None = None) -> int:
+    """Tells the next level of everything that is late at `now`; returns how many rows of escalation were written."""
+    at = now or clock.now()
+    total = 0
+    while True:
+        with transaction.atomic():
+            rows = _take(at, batch)
+            total += _tell_next(rows, at) if rows else 0
+        if len(rows) < batch:
+            return total
+
+
+def _take(at: datetime, batch: int) -> list[Incident]:
+    late = Incident.objects.filter(escalate_at__lt=at).order_by("escalate_at")
+    if connection.features.has_select_for_update_skip_locked:
+        late = late.select_for_update(skip_locked=True, of=("self",))
+    return list(late.select_related("responsible_grid", "responsible_department")[:batch])
+
+
+@dataclass
+class _Batch:
+    """What one batch writes."""
+
+    escalations: list[Escalation] = field(default_factory=list)
+    history: list[Transition] = field(default_factory=list)
+    messages: list[InboxMessage] = field(default_factory=list)
+    # when to look again -> which incidents; None: nobody is left to be told
+    next_at: dict[datetime | None, list[UUID]] = field(default_factory=lambda: defaultdict(list))
+    exhausted: list[UUID] = field(default_factory=list)
+
+
+def _tell_next(rows: Sequence[Incident], at: datetime) -> int:
+    told = _told_levels(rows)
+    steps = {row.pk: _next_rung(row, told[row.pk]) for row in rows}
+    people = _People(rung for rung in steps.values() if rung is not None)
+    cards = _Cards(at, rows)
+    out = _Batch()
+    for row in rows:
+        rung = steps[row.pk]
+        if rung is None:
+            out.exhausted.append(row.pk)
+            continue
+        card_due = None if rung.is_red else cards.due(row)
+        _write(out, row, rung, people.holder(rung), cards.mode(row), card_due, at)
+    _save(out)
+    return len(out.escalations)
+
+
+def _told_levels(rows: Sequence[Incident]) -> dict[UUID, set[str]]:
+    """Levels already told of the stage that each incident is in now."""
+    stage = {row.pk: row.stage for row in rows}
+    found: dict[UUID, set[str]] = defaultdict(set)
+    known = Escalation.objects.filter(incident__in=list(stage)).values_list("incident", "stage_number", "level")
+    for incident, number, level in known:
+        if number == stage[incident]:
+            found[incident].add(level)
+    return found
+
+
+def _next_rung(row: Incident, told: set[str]) -> Rung | None:
+    if row.responsible_department_id is not None:
+        chain = department_rungs(row.township_code)
+    else:
+        chain = rungs(str(row.responsible_grid_id))
+    return next((rung for rung in chain if rung.level not in told), None)
+
+
+class _People:
+    """Who is told: the one who answers for the grid, for a red card the township's leader."""
+
+    def __init__(self, steps: Iterable[Rung]) -> None:
+        asked = list(steps)
+        self.by_code = Appointment.objects.responsible_for_all({r.code for r in asked if not r.is_red})
+        towns = {rung.code for rung in asked if rung.is_red}
+        self.leaders: dict[str, Member] = {}
+        if towns:
+            leaders = Appointment.objects.current().able().filter(
+                post__grid__in=towns, post__role__code=RoleCode.LEADER
+            )
+            for held in leaders.select_related("member", "post").order_by("-is_main", "-since", "-id"):
+                self.leaders[str(held.post.grid_id)] = held.member
+
+    def holder(self, rung: Rung) -> Member | None:
+        if rung.level == Level.LEADER:
+            return self.leaders.get(rung.code)
+        held = self.by_code.get(rung.code)
+        return held.member if held else None
+
+
+class _Cards:
+    """What the procedures say about going up, asked once per batch; card deadlines are computed once per limit."""
+
+    def __init__(self, at: datetime, rows: Sequence[Incident]) -> None:
+        self.at = at
+        ids = {row.procedure_id for row in rows}
+        self.specs = {p.pk: p.spec for p in Procedure.objects.filter(pk__in=ids)}
+        self.known: dict[tuple[str, Limit], datetime] = {}
+
+    def mode(self, row: Incident) -> str:
+        return self.specs[row.procedure_id].on_overdue
+
+    def due(self, row: Incident) -> datetime | None:
+        limit = self.specs[row.procedure_id].card_limit
+        if limit is None:
+            return None
+        key = (row.township_code, limit)
+        if key not in self.known:
+            self.known[key] = due_at(self.at, limit, Calendar.objects.of(row.township_code))
+        return self.known[key]
+
+
+def _write(
+    out: _Batch, row: Incident, rung: Rung, holder: Member | None, mode: str, card_due: datetime | None, at: datetime
+) -> None:
+    unit = row.responsible_grid or row.responsible_department
+    out.escalations.append(
+        Escalation(
+            incident=row,
+            stage_number=row.stage,
+            level=rung.level,
+            told_grid_id=rung.code,
+            told_member=holder,
+            mode=mode,
+            is_red=rung.is_red,
+            due_at=row.due_at or row.escalate_at,
+            told_at=at,
+            card_due_at=card_due,
+            township_code=row.township_code,
+            village_code=row.responsible_grid.village_code if row.responsible_grid else "",
+            late_grid_id=row.responsible_grid_id,
+            late_department_id=row.responsible_department_id,
+        )
+    )
+    out.history.append(
+        Transition(
+            incident=row,
+            seq=row.version + 1,
+            action=OVERDUE,
+            from_status=row.status,
+            to_status=row.status,
+            happened_at=at,
+            entered_at=at,
+            stage=row.stage,
+            level=rung.level,
+            from_grid_id=row.responsible_grid_id,
+            from_department_id=row.responsible_department_id,
+            to_grid_id=row.responsible_grid_id,
+            to_department_id=row.responsible_department_id,
+            responsible_id=row.responsible_member_id,
+            township_code=row.township_code,
+            data={"told": rung.code, "mode": mode},
+        )
+    )
+    text = RED_CARD if rung.is_red else LATE_BELOW
+    receivers: list[tuple[Any, str]] = [(row.responsible_member_id, LATE_YOURS)]
+    if holder is not None and holder.pk != row.responsible_member_id:
+        receivers.append((holder.pk, text))
+    out.messages += [
+        InboxMessage(
+            member_id=member,
+            text=words,
+            params={"number": row.number, "heading": row.heading, "unit": str(unit)},
+            key=f"{row.pk}:{row.stage}:{OVERDUE}:{rung.level}",
+            link=f"/incidents/{row.pk}/",
+            kind=MessageKind.OVERDUE,
+            created_at=at,
+        )
+        for member, words in receivers
+    ]
+    out.next_at[card_due].append(row.pk)
+
+
+def _save(out: _Batch) -> None:
+    Escalation.objects.bulk_create(out.escalations)
+    Transition.objects.bulk_create(out.history)
+    InboxMessage.objects.bulk_create(out.messages, ignore_conflicts=True)
+    for again, ids in out.next_at.items():
+        Incident.objects.filter(pk__in=ids).update(version=F("version") + 1, is_late=True, escalate_at=again)
+        Part.objects.filter(incident__in=ids, is_late=False).update(is_late=True)
+    if out.exhausted:
+        Incident.objects.filter(pk__in=out.exhausted).update(escalate_at=None)

@@ -1,0 +1,166 @@
+"""Who may do what to a matter. Asks the table of moves where one must stand, and the grants whether one stands there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext as _
+
+from gridgov.common.errors import Conflict, DomainError, Forbidden, Invalid
+from grids.enums import Verb
+from grids.models import Rule
+from grids.querysets import holds
+from incidents.enums import OnOverdue
+from incidents.models import Escalation, Incident, Requester
+from incidents.workflow import ARGUMENTS, TRANSITIONS, Move, Who
+from members.querysets import standing_of
+
+if TYPE_CHECKING:
+    from gridgov.common.models import User
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """An action that this person may take now. `rules`: argument -> the rule behind its being asked for."""
+
+    name: str
+    label: str
+    requires: tuple[str, ...]
+    arguments: tuple[str, ...]
+    rules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Owed:
+    """Something the procedure asks for before the matter may be closed."""
+
+    action: str
+    text: str
+    rule: Mapping[str, str] | None
+
+
+def stands(user: User, incident: Incident, move: Move) -> bool:
+    """Whether the user stands where the move asks, whatever the state."""
+    if standing_of(user).member is None:
+        return False
+    if move.who is Who.AT_UNIT:
+        return at_unit(user, incident, move.verbs) or (move.name == "accept" and takes_over(user, incident) is not None)
+    if move.who is Who.AT_OR_ABOVE:
+        return any(holds(user, verb, incident.unit_code) for verb in move.verbs)
+    if move.who is Who.ACCEPTOR_OR_ABOVE:
+        code = str(incident.acceptor_grid_id or incident.unit_code)
+        return holds(user, Verb.HANDLE, code, exactly=True) or holds(user, Verb.COORDINATE, code)
+    return has_part_or_place(user, incident, move.verbs)
+
+
+def at_unit(user: User, incident: Incident, verbs: tuple[str, ...]) -> bool:
+    """At exactly the responsible unit: a grant on that very grid, or a post in that department."""
+    if incident.responsible_department_id is not None:
+        return incident.responsible_department_id in standing_of(user).departments
+    return any(holds(user, verb, str(incident.responsible_grid_id), exactly=True) for verb in verbs)
+
+
+def takes_over(user: User, incident: Incident) -> Escalation | None:
+    """The card by which a level above may accept a late matter whose procedure says `raise`."""
+    if not incident.is_late:
+        return None
+    cards = Escalation.objects.filter(
+        incident=incident, stage_number=incident.stage, mode=OnOverdue.RAISE, is_red=False, settled_at=None
+    )
+    told = [card for card in cards if card.told_grid_id != incident.responsible_grid_id]
+    return next((card for card in told if holds(user, Verb.HANDLE, str(card.told_grid_id), exactly=True)), None)
+
+
+def has_part_or_place(user: User, incident: Incident, verbs: tuple[str, ...]) -> bool:
+    if any(holds(user, verb, str(incident.grid_id)) for verb in verbs):
+        return True
+    standing = standing_of(user)
+    current = incident.parts.all().current()  # type: ignore[attr-defined]
+    mine = current.filter(member=standing.member)
+    return bool(mine.exists() or current.filter(department__in=standing.departments).exists())
+
+
+def may_see_requester(user: User, incident: Incident) -> bool:
+    """In full for whoever works on the case; masked for everybody else who sees it."""
+    return has_part_or_place(user, incident, (Verb.HANDLE, Verb.COORDINATE))
+
+
+def refusal(user: User, incident: Incident, move: Move) -> DomainError | None:
+    """Why this person may not make this move now, in the order of rules.md: not yours, then state. None: may."""
+    if not stands(user, incident, move):
+        return Forbidden(_("This is not yours to do: it is for whoever stands %(where)s.") % {"where": _(move.who.value)})
+    if move.name == "return_visit" and standing_of(user).member.pk == incident.handler_member_id:  # type: ignore[union-attr]
+        return Forbidden(_("Whoever handled the matter does not make its return visit."), code="own_work")
+    if incident.status not in move.sources and not (move.name == "accept" and takes_over(user, incident)):
+        return Conflict(
+            _("Not possible in the state “%(state)s”.") % {"state": incident.get_status_display()}, code="wrong_state"
+        )
+    return _refused_by_place(incident, move.name)
+
+
+def _refused_by_place(incident: Incident, action: str) -> DomainError | None:
+    if action == "escalate" and incident.responsible_grid_id == incident.township_code:
+        return Conflict(_("There is no level above the township."), code="no_level_above")
+    if action == "settle":
+        if incident.responsible_department_id or incident.dispatcher_grid_id:
+            return Conflict(_("Only a matter of one's own level is settled on the spot."), code="not_own_level")
+        if incident.important:
+            return Invalid(
+                _("An important matter is not settled on the spot; it needs its verification and return visit."),
+                code="important_not_settled",
+                rule=rule_of(incident, "return_visit"),
+            )
+    return None
+
+
+def owed_before_closing(incident: Incident) -> list[Owed]:
+    """What must have happened before `close`: feedback where somebody asked, the return visit (R68, R69)."""
+    spec, owed = incident.procedure.spec, []
+    if spec.feedback == "requester" and incident.fed_back_at is None and _somebody_asked(incident):
+        owed.append(Owed("feed_back", _("The requester must be told the result first."), rule_of(incident, "feedback")))
+    if spec.needs_visit(incident.important) and incident.visited_at is None:
+        owed.append(
+            Owed("return_visit", _("The return visit must have been made first."), rule_of(incident, "return_visit"))
+        )
+    return owed
+
+
+def _somebody_asked(incident: Incident) -> bool:
+    return Requester.objects.filter(pk=incident.pk).exists()
+
+
+def rule_of(incident: Incident, requirement: str) -> dict[str, str] | None:
+    """The clause behind a requirement of this matter's procedure, as the township's copy of the plan has it."""
+    rule_id = incident.procedure.spec.rules.get(requirement)
+    if not rule_id:
+        return None
+    rule = Rule.objects.filter(township=incident.township_code, rule_id=rule_id).first()
+    return {"id": rule_id, "clause": rule.clause if rule else "", "text": rule.text if rule else ""}
+
+
+def allowed_actions(user: User, incident: Incident) -> list[Allowed]:
+    """What this person may do now, in the table's order; a constant number of queries."""
+    found = []
+    for move in TRANSITIONS.values():
+        if refusal(user, incident, move) is not None:
+            continue
+        if move.name == "close" and owed_before_closing(incident):
+            continue
+        found.append(
+            Allowed(move.name, str(move.label), obligatory(incident, move.name), ARGUMENTS[move.name])
+        )
+    return found
+
+
+def obligatory(incident: Incident, action: str) -> tuple[str, ...]:
+    """The arguments this action cannot do without, for this matter."""
+    requires = TRANSITIONS[action].requires
+    if action == "settle" and _somebody_asked(incident):
+        requires = (*requires, "told")
+    return requires
+
+
+def allowed_names(user: Any, incident: Incident) -> set[str]:
+    return {allowed.name for allowed in allowed_actions(user, incident)}

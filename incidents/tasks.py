@@ -1,0 +1,35 @@
+"""Recurring work of the incidents room. Each run may be repeated or lost; the next one does what is left."""
+
+import logging
+from datetime import timedelta
+
+from celery import shared_task
+from django.conf import settings
+
+from gridgov.common import clock
+from gridgov.common.actions import beat
+from incidents.actions import sweep
+from incidents.models import Upload
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task
+def sweep_overdue() -> int:
+    """What is late goes up one level."""
+    told = sweep()
+    beat("sweep", told=told)
+    if told:
+        logger.info("escalated %s", told)
+    return told
+
+
+@shared_task
+def drop_lost_uploads() -> int:
+    """Files whose report never came, after the days that settings allow."""
+    limit = clock.now() - timedelta(days=settings.UPLOAD_KEEP_DAYS)
+    lost = list(Upload.objects.filter(incident=None, created_at__lt=limit)[:500])
+    for upload in lost:
+        upload.delete()
+        upload.file.delete(save=False)
+    return len(lost)
