@@ -23,6 +23,7 @@ from gridgov.common.xlsx.errors import BadWorkbook
 
 _CHUNK = 1 << 16
 _RATIO_MATTERS_FROM = 1 << 20  # small parts may repeat themselves as they like
+_DEPTH = 100  # elements inside one another; a worksheet needs about eight
 _WORKBOOK = "xl/workbook.xml"
 
 
@@ -35,8 +36,8 @@ class Limits:
     unpacked: int = 64 << 20
     ratio: int = 200
     columns: int = 256
-    rows: int = 200_000
-    cells: int = 2_000_000
+    rows: int = 100_000
+    cells: int = 1_000_000
     merged: int = 200_000
     texts: int = 64 << 20
 
@@ -54,14 +55,30 @@ def read_limited(file: BinaryIO, *, limits: Limits = LIMITS) -> bytes:
     return data
 
 
-def measured(data: bytes, *, limits: Limits = LIMITS) -> BytesIO:
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """`cells` counts all cells, also those that are only formatted: what a parser that keeps formats must hold."""
+
+    archive: BytesIO
+    cells: int
+
+
+def measured(data: bytes, *, limits: Limits = LIMITS) -> Measured:
     """The workbook as a new archive of parts that were measured. Raises BadWorkbook."""
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             return _repacked(archive, limits)
     except BadWorkbook:
         raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        ValueError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
         raise damaged() from error
 
 
@@ -69,7 +86,7 @@ def damaged() -> BadWorkbook:
     return BadWorkbook(_("The workbook is damaged and cannot be read."), code="damaged")
 
 
-def _repacked(archive: zipfile.ZipFile, limits: Limits) -> BytesIO:
+def _repacked(archive: zipfile.ZipFile, limits: Limits) -> Measured:
     entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     names = {entry.filename.lower() for entry in entries}
     if len(entries) > limits.parts or len(names) != len(entries):
@@ -88,7 +105,7 @@ def _repacked(archive: zipfile.ZipFile, limits: Limits) -> BytesIO:
             copy.writestr(entry.filename, part)
     unfolding.check_texts()
     target.seek(0)
-    return target
+    return Measured(target, unfolding.cells)
 
 
 def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, *, left: int, limits: Limits) -> bytes:
@@ -102,7 +119,9 @@ def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, *, left: int, li
         size += len(piece)
         unlikely = size > _RATIO_MATTERS_FROM and size > limits.ratio * max(entry.compress_size, 1)
         if size > left or unlikely:
-            raise BadWorkbook(_("The workbook unpacks to far more than a list needs."), code="unpacks_too_large")
+            raise BadWorkbook(
+                _("The workbook is too large when unpacked. Split the list."), code="unpacks_too_large"
+            )
         pieces.append(piece)
     return b"".join(pieces)
 
@@ -116,7 +135,10 @@ def _pieces(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]
 def _looks_like_xml(part: bytes) -> bool:
     """By content, in any encoding that XML parsers guess: a part's name says nothing."""
     head = part[:256]
-    return head.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00<")) or head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"
+    return (
+        head.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00<"))
+        or head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"
+    )
 
 
 class _Unfolding:
@@ -124,6 +146,7 @@ class _Unfolding:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        self.cells = 0
         self.merged = 0
         self.shared_lengths: dict[int, int] = {}
         self.shared_uses: Counter[int] = Counter()
@@ -140,7 +163,9 @@ class _Unfolding:
     def check_texts(self) -> None:
         texts = sum(uses * self.shared_lengths.get(index, 0) for index, uses in self.shared_uses.items())
         if texts + self.shared_formulas * self.longest_formula > self.limits.texts:
-            raise BadWorkbook(_("The workbook unpacks to far more than a list needs."), code="unpacks_too_large")
+            raise BadWorkbook(
+                _("The workbook is too large when unpacked. Split the list."), code="unpacks_too_large"
+            )
 
 
 class _Part:
@@ -148,7 +173,7 @@ class _Part:
 
     def __init__(self, unfolding: _Unfolding) -> None:
         self.all = unfolding
-        self.row = self.column = self.cells = self.shared = 0
+        self.depth = self.row = self.column = self.shared = 0
         self.first_row = self.first_column = 1 << 62
         self.last_row = self.last_column = 0
         self.cell_type = ""
@@ -164,9 +189,8 @@ class _Part:
         parser.CharacterDataHandler = self._characters
         parser.StartDoctypeDeclHandler = self._refuse
         try:
-            for start in range(0, len(part), _CHUNK):
-                parser.Parse(part[start : start + _CHUNK], False)
-            parser.Parse(b"", True)
+            # In one call: older versions of expat read a long token again with each chunk.
+            parser.Parse(part, True)  # noqa: FBT003 - expat's own form
         except (expat.ExpatError, ValueError, LookupError) as error:
             raise damaged() from error
 
@@ -174,11 +198,16 @@ class _Part:
         raise damaged()  # no workbook has a DOCTYPE; entities are for bombs
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self.depth += 1
+        if self.depth > _DEPTH:
+            raise damaged()
         local = name.rpartition(":")[2]
         if local == "c":
             self._cell(attributes)
         elif local == "row":
             self.row = _number(attributes["r"]) if "r" in attributes else self.row + 1
+            if not self.row:
+                raise damaged()  # rows count from 1
             self.column = 0
         elif local in ("v", "is", "f") and self.row:
             self._value(local, attributes)
@@ -190,8 +219,8 @@ class _Part:
             self.all.add_range(attributes["ref"])
 
     def _cell(self, attributes: dict[str, str]) -> None:
-        self.cells += 1
-        if self.cells > self.all.limits.cells:
+        self.all.cells += 1
+        if self.all.cells > self.all.limits.cells:
             too_many_cells()
         if "r" in attributes:
             self.row, self.column = _position(attributes["r"])
@@ -224,9 +253,12 @@ class _Part:
             self.digits += text
 
     def _end(self, name: str) -> None:
+        self.depth -= 1
         local = name.rpartition(":")[2]
         if local == "si":
-            self.all.shared_lengths[self.shared] = max(self.length, self.all.shared_lengths.get(self.shared, 0))
+            self.all.shared_lengths[self.shared] = max(
+                self.length, self.all.shared_lengths.get(self.shared, 0)
+            )
             self.shared += 1
         elif local == "v" and self.digits:
             self.all.shared_uses[_number(self.digits.strip())] += 1
@@ -251,6 +283,8 @@ def _position(reference: str) -> tuple[int, int]:
     column = 0
     for letter in match[1].upper():
         column = column * 26 + ord(letter) - 64
+    if not int(match[2]):
+        raise damaged()  # rows count from 1
     return int(match[2]), column
 
 

@@ -15,14 +15,24 @@ import xlsxwriter
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from openpyxl.styles import Alignment, Font
-from python_calamine import CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
+from openpyxl.utils import get_column_letter
+from python_calamine import CalamineSheet, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
 
 from gridgov.common.xlsx.errors import BadWorkbook
-from gridgov.common.xlsx.guard import LIMITS, Limits, damaged, measured, read_limited, too_many_cells
+from gridgov.common.xlsx.guard import (
+    LIMITS,
+    Limits,
+    Measured,
+    damaged,
+    measured,
+    read_limited,
+    too_many_cells,
+)
 from gridgov.common.xlsx.text import CELL_CHARACTERS, clean_text
 
 ERROR_HEADER = "错误原因"  # a name in the file that is exchanged (contract.md), the same in every language
 HEADER_WITHIN = 10
+FORMATTED_CELLS = 150_000  # 5 s and 150 MB in openpyxl
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # .xls, and .xlsx with a password
 
 
@@ -50,23 +60,25 @@ def read_table(
     codes: Collection[str] = (),
     limits: Limits = LIMITS,
 ) -> list[Row]:
-    """The rows under the header, which is looked for in the first ten rows; blank rows are left out.
+    """The rows under the header, which is looked for in the first ten rows. Blank rows are left out, and remarks: rows
+    that are one merged cell over all columns, such as the closing line of a list we wrote.
 
     `columns` maps headers, with their aliases, to keys; `required` and `codes` are keys. Codes lose inner spaces and
     full-width forms. Of a workbook the first visible sheet counts. Raises BadWorkbook.
     """
-    with _opened(file, limits=limits) as source:
-        lines = enumerate(source.rows, start=1)
-        header = _find_header(lines, columns=columns, required=required)
-        rows: list[Row] = []
-        for number, line in lines:
-            values = _values(line, header, codes)
-            if not any(values.values()):
-                continue
-            if len(rows) >= max_rows:
-                too_many_cells()
-            rows.append(Row(number, values))
-        return rows
+    source = _opened(file, limits=limits)
+    lines = enumerate(source.rows, start=1)
+    header = _find_header(lines, columns=columns, required=required)
+    remarks = source.merged_over(header.keys)
+    rows: list[Row] = []
+    for number, line in lines:
+        values = _values(line, header, codes)
+        if number in remarks or not any(values.values()):
+            continue
+        if len(rows) >= max_rows:
+            too_many_cells()
+        rows.append(Row(number, values))
+    return rows
 
 
 def write_errors(
@@ -77,54 +89,80 @@ def write_errors(
     columns: Mapping[str, str],
     limits: Limits = LIMITS,
 ) -> None:
-    """Writes the user's own workbook with a column 错误原因 to `target`; a csv comes back as a workbook of texts.
+    """Writes the user's own workbook with a column 错误原因 to `target`. A csv, or a list too long for the parser
+    that keeps formats, comes back as a workbook of plain texts with the same row numbers.
 
     `errors` has the texts by row number as read_table gives it. A column of that name from an earlier round is reused.
     """
     texts = {number: clean_text("；".join(str(text) for text in row)) for number, row in errors.items()}
-    with _opened(source_file, limits=limits) as source:
-        lines = [[as_text(value) for value in line] for line in source.rows]
-        header = _find_header(enumerate(lines, start=1), columns=columns, required=())
-        width = max(_width(line) for line in lines)
-        place = header.titles.index(ERROR_HEADER) if ERROR_HEADER in header.titles else width
-        if source.archive is None:
-            _write_texts(target, lines, header=header.number, place=place, texts=texts)
-        else:
-            _write_into(source, target, header=header.number, place=place, texts=texts)
+    source = _opened(source_file, limits=limits)
+    lines = [[as_text(value) for value in line] for line in source.rows]
+    header = _find_header(iter(enumerate(lines, start=1)), columns=columns, required=())
+    known = ERROR_HEADER in header.titles
+    column = header.titles.index(ERROR_HEADER) if known else max(map(_width, lines))
+    notes = _Notes(header=header.number, column=column, texts=texts)
+    if source.workbook is None or source.workbook.cells > FORMATTED_CELLS:
+        _write_texts(target, lines, notes)
+    else:
+        _write_into(target, source.workbook.archive, source.sheet, notes, last=len(lines))
+
+
+@dataclass(frozen=True, slots=True)
+class _Notes:
+    """What goes into the column (index from 0) under the header (row from 1)."""
+
+    header: int
+    column: int
+    texts: dict[int, str]
 
 
 @dataclass(slots=True)
 class _Source:
+    """A csv has no workbook behind its rows."""
+
     rows: Iterator[Sequence[Any]]
-    archive: BytesIO | None  # None: csv
-    sheet: str
+    workbook: Measured | None = None
+    sheet: str = ""
+    merged: Sequence[tuple[tuple[int, int], tuple[int, int]]] = ()  # ((top, left), (bottom, right)) from 0
+
+    def merged_over(self, columns: Collection[int]) -> set[int]:
+        """Numbers of the rows that are one cell over all these columns."""
+        return {
+            top + 1
+            for (top, left), (bottom, right) in self.merged
+            if top == bottom and left < right and left <= min(columns) and right >= max(columns)
+        }
 
 
-@contextmanager
-def _opened(file: BinaryIO, *, limits: Limits) -> Iterator[_Source]:
-    """By content, not by name. Whatever a parser trips over is a damaged workbook."""
+def _opened(file: BinaryIO, *, limits: Limits) -> _Source:
+    """By content, not by name."""
     data = read_limited(file, limits=limits)
     if data.startswith(_OLD_EXCEL):
         detail = _("Old Excel files (.xls) and files with a password cannot be read. Save it as .xlsx.")
         raise BadWorkbook(detail, code="old_or_protected")
     if not data.startswith(b"PK"):
-        yield _Source(_csv_rows(data, limits), None, "")
-        return
-    archive = measured(data, limits=limits)
+        return _Source(_csv_rows(data, limits))
+    workbook = measured(data, limits=limits)
     with _damage_named():
-        book = CalamineWorkbook.from_filelike(archive)
-        sheets = [
+        book = CalamineWorkbook.from_filelike(workbook.archive)
+        name = next(
             sheet.name
             for sheet in book.sheets_metadata
             if sheet.typ == SheetTypeEnum.WorkSheet and sheet.visible == SheetVisibleEnum.Visible
-        ]
-        if not sheets:
-            raise damaged()
-        yield _Source(iter(book.get_sheet_by_name(sheets[0]).iter_rows()), archive, sheets[0])
+        )
+        sheet = book.get_sheet_by_name(name)
+        merged = sheet.merged_cell_ranges or ()
+    return _Source(_sheet_rows(sheet), workbook, name, merged)
+
+
+def _sheet_rows(sheet: CalamineSheet) -> Iterator[Sequence[Any]]:
+    with _damage_named():
+        yield from sheet.iter_rows()
 
 
 @contextmanager
 def _damage_named() -> Iterator[None]:
+    """Whatever a parser trips over within the block is a damaged workbook."""
     try:
         yield
     except BadWorkbook:
@@ -193,7 +231,9 @@ def _no_header(nearest: set[str], *, columns: Mapping[str, str], required: Colle
     if not nearest:
         detail = _("No header row was found in the first ten rows. Expected columns: {columns}")
         return BadWorkbook(format_lazy(detail, columns=names), code="no_header")
-    return BadWorkbook(format_lazy(_("Columns are missing: {columns}"), columns=names), code="missing_columns")
+    return BadWorkbook(
+        format_lazy(_("Columns are missing: {columns}"), columns=names), code="missing_columns"
+    )
 
 
 def _title(text: str) -> str:
@@ -232,42 +272,41 @@ def _width(line: Sequence[str]) -> int:
     return max((index for index, text in enumerate(line, start=1) if text), default=0)
 
 
-def _write_into(source: _Source, target: BinaryIO, *, header: int, place: int, texts: dict[int, str]) -> None:
+def _write_into(target: BinaryIO, archive: BytesIO, name: str, notes: _Notes, *, last: int) -> None:
     """Fills the column in the user's own formatting."""
-    assert source.archive is not None
-    source.archive.seek(0)
+    archive.seek(0)
+    column = notes.column + 1
+    result = BytesIO()
     with _damage_named():
-        book = openpyxl.load_workbook(source.archive)
-        sheet = book[source.sheet]
-        column = place + 1
-        for number in range(header + 1, sheet.max_row + 1):
-            if (number, column) in sheet._cells:  # noqa: SLF001 - sheet.cell() would create it
-                sheet.cell(number, column).value = None
-        sheet.cell(header, column, ERROR_HEADER).font = Font(bold=True, color="C00000")
-        sheet.column_dimensions[openpyxl.utils.get_column_letter(column)].width = 40
-        for number, text in texts.items():
-            cell = sheet.cell(number, column)
-            cell.value = text[:CELL_CHARACTERS]
-            cell.data_type = "s"  # openpyxl would take "=" at the beginning for a formula
-            cell.font = Font(color="C00000")
-            cell.alignment = Alignment(wrap_text=True, vertical="top")
-        result = BytesIO()
+        book = openpyxl.load_workbook(archive)
+        sheet = book[name]
+        for number in range(notes.header + 1, last + 1):
+            _note(sheet.cell(number, column), notes.texts.get(number, ""))
+        heading = sheet.cell(notes.header, column)
+        heading.value = ERROR_HEADER
+        heading.font = Font(bold=True, color="C00000")
+        sheet.column_dimensions[get_column_letter(column)].width = 40
         book.save(result)
     target.write(result.getvalue())
 
 
-def _write_texts(
-    target: BinaryIO, lines: list[list[str]], *, header: int, place: int, texts: dict[int, str]
-) -> None:
+def _note(cell: Any, text: str) -> None:
+    cell.value = text[:CELL_CHARACTERS] or None
+    if text:
+        cell.data_type = "s"  # openpyxl would take "=" at the beginning for a formula
+        cell.font = Font(color="C00000")
+        cell.alignment = Alignment(wrap_text=True, vertical="top")
+
+
+def _write_texts(target: BinaryIO, lines: list[list[str]], notes: _Notes) -> None:
     with xlsxwriter.Workbook(target, {"in_memory": True}) as book:
         sheet = book.add_worksheet()
-        text_format = book.add_format({"num_format": "@", "quote_prefix": True})
+        plain = book.add_format({"num_format": "@", "quote_prefix": True})
         red = book.add_format({"font_color": "#C00000", "text_wrap": True})
-        sheet.set_column(place, place, 40)
-        for number, line in enumerate(lines, start=1):
+        sheet.set_column(notes.column, notes.column, 40)
+        for number, line in enumerate(lines):
             for index, text in enumerate(line):
-                if text and not (index == place and number > header):
-                    sheet.write_string(number - 1, index, text[:CELL_CHARACTERS], text_format)
-        sheet.write_string(header - 1, place, ERROR_HEADER, red)
-        for number, text in texts.items():
-            sheet.write_string(number - 1, place, text[:CELL_CHARACTERS], red)
+                if text and index != notes.column:
+                    sheet.write_string(number, index, text[:CELL_CHARACTERS], plain)
+        for number, text in {notes.header: ERROR_HEADER, **notes.texts}.items():
+            sheet.write_string(number - 1, notes.column, text[:CELL_CHARACTERS], red)

@@ -31,6 +31,7 @@ class Kind(StrEnum):
     MONEY = "money"
 
 
+LAST_EXACT_INTEGER = 10**15  # Excel keeps 15 digits; what is larger is written as text
 _DECIMALS = {Kind.INTEGER: 0, Kind.NUMBER: 2, Kind.PERCENT: 1, Kind.MONEY: 2}
 _WIDTHS = {Kind.TEXT: 16, Kind.DATE: 12, Kind.DATETIME: 17, Kind.MONEY: 14}
 
@@ -212,8 +213,8 @@ def shown(value: Value, kind: Kind) -> str:
 
 
 def _rounded(value: Decimal, kind: Kind) -> str:
-    if not value.is_finite():
-        return ""
+    if not value.is_finite() or abs(value) >= LAST_EXACT_INTEGER:
+        return str(value)
     scaled = value * 100 if kind is Kind.PERCENT else value
     rounded = scaled.quantize(Decimal(1).scaleb(-_DECIMALS[kind]), ROUND_HALF_UP)
     return f"{rounded:,f}" if kind is Kind.MONEY else f"{rounded:f}" + ("%" if kind is Kind.PERCENT else "")

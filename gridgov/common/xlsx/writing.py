@@ -21,11 +21,22 @@ from xlsxwriter.utility import xl_col_to_name
 
 from gridgov.common import clock
 from gridgov.common.xlsx.errors import Unwritable
-from gridgov.common.xlsx.tables import Cell, Column, Formula, HeaderGroup, Kind, Meta, Table, TableRow, Value, is_number
+from gridgov.common.xlsx.tables import (
+    LAST_EXACT_INTEGER,
+    Cell,
+    Column,
+    Formula,
+    HeaderGroup,
+    Kind,
+    Meta,
+    Table,
+    TableRow,
+    Value,
+    is_number,
+)
 from gridgov.common.xlsx.text import CELL_CHARACTERS, clean_text, display_width
 
 LAST_ROW = 1_048_575  # Excel's, counted from 0
-LAST_EXACT_INTEGER = 10**15  # Excel keeps 15 digits
 LANDSCAPE_FROM = 90  # letters that fit across an upright A4 page
 A4 = 9
 
@@ -39,7 +50,14 @@ _FORMATS = {
     Kind.MONEY: "#,##0.00",
 }
 _TITLE = {"bold": True, "font_size": 16, "align": "center", "valign": "vcenter"}
-_HEADER = {"bold": True, "border": 1, "align": "center", "valign": "vcenter", "text_wrap": True, "bg_color": "#EEF1F3"}
+_HEADER = {
+    "bold": True,
+    "border": 1,
+    "align": "center",
+    "valign": "vcenter",
+    "text_wrap": True,
+    "bg_color": "#EEF1F3",
+}
 _PLAIN = {"valign": "vcenter", "text_wrap": True}
 _RIGHT = {"valign": "vcenter", "align": "right"}
 
@@ -87,12 +105,12 @@ def _write_headers(page: "_Page", groups: Sequence[HeaderGroup]) -> None:
     start = 0
     for group in groups:
         if group.title:
-            page.merge(2, start, 2, start + group.span - 1, group.title, _HEADER)
+            page.merge((2, start, 2, start + group.span - 1), group.title, _HEADER)
         for index, column in enumerate(group.columns, start=start):
             if group.title:
                 page.header(3, index, column)
             else:
-                page.merge(2, index, 3, index, column.title, _HEADER)
+                page.merge((2, index, 3, index), column.title, _HEADER)
                 page.note(2, index, column)
         start += group.span
 
@@ -164,11 +182,15 @@ class _Page:
         page = cls(book, book.add_worksheet(_sheet_name(name)), columns)
         for index, column in enumerate(columns):
             # The format of cells still empty: a code typed under a text column stays text.
-            page.sheet.set_column(index, index, column.usual_width, page._format({"num_format": _FORMATS[column.kind]}))
+            page.sheet.set_column(
+                index, index, column.usual_width, page._format({"num_format": _FORMATS[column.kind]})
+            )
         page.sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{LAST_ROW + 1}"})
         return page
 
-    def print_setup(self, *, title: Any, unit: Any, header_rows: tuple[int, int], frozen_columns: int) -> None:
+    def print_setup(
+        self, *, title: Any, unit: Any, header_rows: tuple[int, int], frozen_columns: int
+    ) -> None:
         sheet = self.sheet
         sheet.set_paper(A4)
         if sum(column.usual_width for column in self.columns) > LANDSCAPE_FROM:
@@ -184,13 +206,13 @@ class _Page:
     def head(self, title: Any, meta: Meta) -> None:
         self.sheet.set_row(0, 30)
         last = len(self.columns) - 1
-        self.merge(0, 0, 0, last, title, _TITLE)
+        self.merge((0, 0, 0, last), title, _TITLE)
         if last < 2:
-            self.merge(1, 0, 1, last, f"{meta.heading}    {meta.data_as_of}", _PLAIN)
+            self.merge((1, 0, 1, last), f"{meta.heading}    {meta.data_as_of}", _PLAIN)
         else:
             middle = last // 2
-            self.merge(1, 0, 1, middle, meta.heading, {"valign": "vcenter"})
-            self.merge(1, middle + 1, 1, last, meta.data_as_of, _RIGHT)
+            self.merge((1, 0, 1, middle), meta.heading, {"valign": "vcenter"})
+            self.merge((1, middle + 1, 1, last), meta.data_as_of, _RIGHT)
 
     def header(self, row: int, index: int, column: Column) -> None:
         self._text(row, index, column.title, self._format(_HEADER))
@@ -211,9 +233,11 @@ class _Page:
         width = sum(column.usual_width for column in self.columns)
         height = sum(max(1, math.ceil(display_width(line) / width)) for line in text.split("\n"))
         self.sheet.set_row(row, 16 * height)
-        self.merge(row, 0, row, len(self.columns) - 1, text, _PLAIN)
+        self.merge((row, 0, row, len(self.columns) - 1), text, _PLAIN)
 
-    def merge(self, top: int, left: int, bottom: int, right: int, text: Any, look: dict[str, Any]) -> None:
+    def merge(self, area: tuple[int, int, int, int], text: Any, look: dict[str, Any]) -> None:
+        """`area` is top, left, bottom, right. Excel does not merge a single cell."""
+        top, left, bottom, right = area
         if (top, left) != (bottom, right):
             self.sheet.merge_range(top, left, bottom, right, "", self._format(look))
         self._text(top, left, text, self._format(look))
@@ -230,7 +254,9 @@ class _Page:
             look = self._cell(kind if kind in (Kind.DATE, Kind.DATETIME) else usual, bold=bold)
             self.sheet.write_datetime(row, index, _naive(value), look)
         else:
-            text = (_("yes") if value else _("no")) if isinstance(value, bool) else _as_text(value, row, index)
+            text = (
+                (_("yes") if value else _("no")) if isinstance(value, bool) else _as_text(value, row, index)
+            )
             self._text(row, index, text, self._cell(Kind.TEXT, bold=bold))
 
     def _formula(self, row: int, index: int, content: _Addressed, look: Any) -> None:
@@ -240,20 +266,26 @@ class _Page:
 
     def _text(self, row: int, index: int, value: Any, look: Any) -> None:
         text = clean_text(value)
-        if len(text.encode("utf-16-le")) // 2 > CELL_CHARACTERS:
+        if len(text) > CELL_CHARACTERS // 2 and len(text.encode("utf-16-le")) // 2 > CELL_CHARACTERS:
             place = f"{xl_col_to_name(index)}{row + 1}"
-            detail = gettext_lazy("The text for cell {place} is longer than Excel can hold (32,767 characters).")
+            detail = gettext_lazy(
+                "The text for cell {place} is longer than Excel can hold (32,767 characters)."
+            )
             raise Unwritable(format_lazy(detail, place=place), code="cell_too_long")
         self.sheet.write_string(row, index, text, look)
 
     def _cell(self, kind: Kind, *, bold: bool) -> Any:
+        known = self.formats.get((kind, bold))
+        if known is not None:
+            return known
         look: dict[str, Any] = {"border": 1, "valign": "vcenter", "bold": bold}
         if kind is Kind.TEXT:
             # The prefix keeps "=1+1" a text when somebody edits the cell; "@" would show ##### for long texts.
             look |= {"text_wrap": True, "quote_prefix": True}
         else:
             look["num_format"] = _FORMATS[kind]
-        return self._format(look)
+        self.formats[kind, bold] = self._format(look)
+        return self.formats[kind, bold]
 
     def _format(self, look: dict[str, Any]) -> Any:
         key = tuple(sorted(look.items()))
