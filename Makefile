@@ -41,7 +41,7 @@ lint: $(VENV)/.dev ## ruff, import contracts, templates
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/lint-imports --no-cache > $(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
-	@git ls-files -z --cached --others --exclude-standard 'templates/*.html' | xargs -0 -r $(BIN)/djade --check
+	@find templates -name '*.html' -print0 | xargs -0 -r $(BIN)/djade --check
 
 types: $(VENV)/.dev ## mypy, strict where rules live
 	@$(BIN)/mypy --no-error-summary
@@ -53,7 +53,7 @@ check: env $(VENV)/.dev ## Django's own checks and missing migrations
 fmt: $(VENV)/.dev ## format the code and the templates
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format --quiet .
-	@git ls-files -z --cached --others --exclude-standard 'templates/*.html' | xargs -0 -r $(BIN)/djade || true
+	@find templates -name '*.html' -print0 | xargs -0 -r $(BIN)/djade || true
 
 pins: $(VENV)/.dev ## compile requirements*.in to hashed pins (UPGRADE=--upgrade takes newer ones)
 	$(BIN)/uv pip compile $(PIN_FLAGS) $(UPGRADE) requirements.in -o requirements.txt

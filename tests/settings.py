@@ -35,7 +35,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {}
 
 DATABASES["default"]["CONN_MAX_AGE"] = 0
 if PROFILE == "production":
-    DATABASES["default"]["TEST"] = {"NAME": f"test_gridgov_{RUN}"}
+    # The database of the address is only where the test runner connects to create its own; a program that skips the
+    # runner meets a name that does not exist.
+    _name = f"test_gridgov_{RUN}"
+    DATABASES["default"] |= {"NAME": _name, "TEST": {"NAME": _name}}
     _worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     CACHES["default"]["KEY_PREFIX"] = f"gridgov-test-{RUN}-{_worker}"
 else:

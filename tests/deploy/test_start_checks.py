@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def start(folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    env = os.environ | {"GRIDGOV_DATA": str(folder), "HOST": "127.0.0.1"} | env
+    # Not with the settings of the tests, which would find their database.
+    given = {"DJANGO_SETTINGS_MODULE": "gridgov.settings", "GRIDGOV_DATA": str(folder), "HOST": "127.0.0.1"}
+    env = os.environ | given | env
     command = [sys.executable, "-m", "deploy.run"]
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=30)
 
