@@ -1,13 +1,15 @@
 """Schemes, assessed periods and scores."""
 
+from decimal import Decimal
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from gridgov.common.ids import uuid7
 from assessments.enums import AssessmentStatus, IndicatorCode
 from assessments.querysets import AssessmentQuerySet, ScoreQuerySet
+from gridgov.common.ids import uuid7
 from grids.models import Grid
 
 
@@ -25,10 +27,17 @@ class Scheme(models.Model):
     class Meta:
         verbose_name = _("scheme")
         verbose_name_plural = _("schemes")
-        constraints = [models.UniqueConstraint(fields=["township", "code", "version"], name="scheme_version_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["township", "code", "version"], name="scheme_version_once")
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def weights(self) -> dict[str, Decimal]:
+        """Indicator -> weight, in the order of the sheet."""
+        return {item["indicator"]: Decimal(str(item["weight"])) for item in self.items}
 
 
 class Assessment(models.Model):
@@ -40,7 +49,9 @@ class Assessment(models.Model):
     starts_on = models.DateField(_("from"))
     ends_on = models.DateField(_("to"))  # the last day
     version = models.PositiveIntegerField(default=1)
-    status = models.CharField(_("status"), max_length=10, choices=AssessmentStatus, default=AssessmentStatus.DRAFT)
+    status = models.CharField(
+        _("status"), max_length=10, choices=AssessmentStatus, default=AssessmentStatus.DRAFT
+    )
     data_at = models.DateTimeField(_("data as of"))
     computed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     published_at = models.DateTimeField(null=True)
@@ -54,7 +65,9 @@ class Assessment(models.Model):
         verbose_name_plural = _("assessments")
         constraints = [
             models.UniqueConstraint(fields=["scheme", "starts_on", "version"], name="assessment_once"),
-            models.CheckConstraint(condition=Q(status="draft") | ~Q(hash=""), name="assessment_published_has_hash"),
+            models.CheckConstraint(
+                condition=Q(status="draft") | ~Q(hash=""), name="assessment_published_has_hash"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ from grids.enums import Verb
 from grids.querysets import any_of, places_of
 
 if TYPE_CHECKING:
-    from assessments.models import Assessment, Score
+    from assessments.models import Assessment, Score  # noqa: F401 - named in the bases
 
 
 class AssessmentQuerySet(models.QuerySet["Assessment"]):

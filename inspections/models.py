@@ -21,7 +21,9 @@ class Patrol(Repeatable):
     grid = models.ForeignKey(Grid, models.PROTECT, related_name="+", db_index=False, verbose_name=_("grid"))
     township_code = models.CharField(max_length=9)
     village_code = models.CharField(max_length=12, blank=True)
-    member = models.ForeignKey(Member, models.PROTECT, related_name="+", verbose_name=_("member"), db_index=False)
+    member = models.ForeignKey(
+        Member, models.PROTECT, related_name="+", verbose_name=_("member"), db_index=False
+    )
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
     duty = models.ForeignKey(Duty, models.PROTECT, null=True, related_name="+", db_index=False)
     started_at = models.DateTimeField(_("began"))
@@ -38,7 +40,9 @@ class Patrol(Repeatable):
         default_permissions = ()
         constraints = [
             models.UniqueConstraint(fields=["user", "client_uuid"], name="patrol_sent_once"),
-            models.CheckConstraint(condition=Q(ended_at__gte=F("started_at")), name="patrol_ends_after_begin"),
+            models.CheckConstraint(
+                condition=Q(ended_at__gte=F("started_at")), name="patrol_ends_after_begin"
+            ),
         ]
         indexes = [
             models.Index(fields=["township_code", "-started_at", "-id"], name="patrol_town"),
