@@ -11,7 +11,7 @@ from guardian.models import UserObjectPermissionBase
 
 from gridgov.common import clock
 from grids.enums import CodeSource, Kind, Use, Verb
-from grids.querysets import GrantQuerySet, GridQuerySet, lineage
+from grids.querysets import CalendarQuerySet, GrantQuerySet, GridQuerySet, lineage
 
 models.CharField.register_lookup(Length)
 
@@ -122,6 +122,8 @@ class Calendar(models.Model):
     frames = models.JSONField(_("frames"))
     weekdays = models.JSONField(_("working days of the week"))  # 0 = Monday
     version = models.PositiveIntegerField(default=1)
+
+    objects = CalendarQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("calendar")

@@ -7,17 +7,18 @@ without children, narrows by equality on the matching column, any other by a ran
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
+from gridgov.common import worktime
 from grids.enums import Kind, Verb
 
 if TYPE_CHECKING:
     from gridgov.common.models import User
-    from grids.models import Grid, GridGrant
+    from grids.models import Calendar, Grid, GridGrant
 
 
 class Place(NamedTuple):
@@ -116,6 +117,41 @@ class GridQuerySet(models.QuerySet["Grid"]):
         children = self.model._default_manager.filter(parent=OuterRef("pk"), ended_on=None)
         rows = self.filter(pk=code).annotate(leaf=~Exists(children)).values_list("code", "kind", "leaf")
         return [Place(*row) for row in rows]
+
+
+class CalendarQuerySet(models.QuerySet["Calendar"]):
+    def of(self, township_code: str) -> worktime.Calendar:
+        """A township's working time, for counting: one query, and one more when it changed. Raises DoesNotExist."""
+        row = self.get(pk=township_code)
+        version, found = _calendars.get(township_code, (0, None))
+        if found is None or version != row.version:
+            found = counting(row)
+            _calendars[township_code] = (row.version, found)
+        return found
+
+
+# Township -> version and what was built from it; a process serves few townships.
+_calendars: dict[str, tuple[int, worktime.Calendar]] = {}
+
+
+def forget_calendars() -> None:
+    """For a caller that put other data under a version that was already seen: tests, a restored database."""
+    _calendars.clear()
+
+
+def counting(row: Calendar) -> worktime.Calendar:
+    """The stored calendar as the value that worktime counts with. A year is official once any day of it is listed.
+
+    Raises ValueError where no working time would ever come.
+    """
+    days = list(row.days.all())
+    return worktime.Calendar(
+        frames=tuple((time.fromisoformat(begin), time.fromisoformat(end)) for begin, end in row.frames),
+        weekdays=frozenset(row.weekdays),
+        days={day.day: day.working for day in days},
+        names={day.day: day.name for day in days},
+        official_years=frozenset(day.day.year for day in days),
+    )
 
 
 def lineage(code: str) -> Sequence[str]:
