@@ -4,7 +4,6 @@ import csv
 import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from io import BytesIO, StringIO
@@ -16,13 +15,14 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
-from python_calamine import CalamineSheet, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
+from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from gridgov.common.xlsx.errors import BadWorkbook
 from gridgov.common.xlsx.guard import (
     LIMITS,
     Limits,
     Measured,
+    damage_named,
     damaged,
     measured,
     read_limited,
@@ -104,7 +104,7 @@ def write_errors(
     if source.workbook is None or source.workbook.cells > FORMATTED_CELLS:
         _write_texts(target, lines, notes)
     else:
-        _write_into(target, source.workbook.archive, source.sheet, notes, last=len(lines))
+        _write_into(target, source.data, source.sheet, notes, last=len(lines))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,7 @@ class _Source:
     """A csv has no workbook behind its rows."""
 
     rows: Iterator[Sequence[Any]]
+    data: bytes
     workbook: Measured | None = None
     sheet: str = ""
     merged: Sequence[tuple[tuple[int, int], tuple[int, int]]] = ()  # ((top, left), (bottom, right)) from 0
@@ -141,9 +142,9 @@ def _opened(file: BinaryIO, *, limits: Limits) -> _Source:
         detail = _("Old Excel files (.xls) and files with a password cannot be read. Save it as .xlsx.")
         raise BadWorkbook(detail, code="old_or_protected")
     if not data.startswith(b"PK"):
-        return _Source(_csv_rows(data, limits))
+        return _Source(_csv_rows(data, limits), data)
     workbook = measured(data, limits=limits)
-    with _damage_named():
+    with damage_named():
         book = CalamineWorkbook.from_filelike(workbook.archive)
         name = next(
             sheet.name
@@ -152,29 +153,12 @@ def _opened(file: BinaryIO, *, limits: Limits) -> _Source:
         )
         sheet = book.get_sheet_by_name(name)
         merged = sheet.merged_cell_ranges or ()
-    return _Source(_sheet_rows(sheet), workbook, name, merged)
+    return _Source(_sheet_rows(sheet), data, workbook, name, merged)
 
 
 def _sheet_rows(sheet: CalamineSheet) -> Iterator[Sequence[Any]]:
-    with _damage_named():
+    with damage_named():
         yield from sheet.iter_rows()
-
-
-@contextmanager
-def _damage_named() -> Iterator[None]:
-    """Whatever a parser trips over within the block is a damaged workbook."""
-    try:
-        yield
-    except BadWorkbook:
-        raise
-    except PasswordError as error:
-        raise BadWorkbook(_("The workbook has a password."), code="old_or_protected") from error
-    except Exception as error:
-        raise damaged() from error
-    except BaseException as panic:
-        if type(panic).__name__ != "PanicException":  # a panic of the Rust parser is no Exception
-            raise
-        raise damaged() from panic
 
 
 def _csv_rows(data: bytes, limits: Limits) -> Iterator[list[str]]:
@@ -272,13 +256,12 @@ def _width(line: Sequence[str]) -> int:
     return max((index for index, text in enumerate(line, start=1) if text), default=0)
 
 
-def _write_into(target: BinaryIO, archive: BytesIO, name: str, notes: _Notes, *, last: int) -> None:
+def _write_into(target: BinaryIO, data: bytes, name: str, notes: _Notes, *, last: int) -> None:
     """Fills the column in the user's own formatting."""
-    archive.seek(0)
     column = notes.column + 1
     result = BytesIO()
-    with _damage_named():
-        book = openpyxl.load_workbook(archive)
+    with damage_named():
+        book = openpyxl.load_workbook(BytesIO(data))
         sheet = book[name]
         for number in range(notes.header + 1, last + 1):
             _note(sheet.cell(number, column), notes.texts.get(number, ""))
