@@ -184,6 +184,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 600.0,
         "options": {"expires": 590},
     },
+    "follow-appointments": {
+        "task": "incidents.tasks.follow_appointments",
+        "schedule": 600.0,
+        "options": {"expires": 590},
+    },
     "drop-lost-uploads": {
         "task": "incidents.tasks.drop_lost_uploads",
         "schedule": 3600.0,

@@ -39,7 +39,7 @@ class Grid(models.Model):
         verbose_name = _("grid")
         verbose_name_plural = _("grids")
         default_permissions = ()
-        permissions = Verb.choices
+        permissions = [*Verb.choices]
         ordering = ("code",)
         indexes = [
             models.Index(fields=["township_code", "kind", "code"], name="grid_township_kind"),
@@ -88,7 +88,7 @@ class GridGrant(UserObjectPermissionBase):
 
     content_object = models.ForeignKey(Grid, models.CASCADE, related_name="grants")
 
-    objects = GrantQuerySet.as_manager()  # type: ignore[misc]
+    objects = GrantQuerySet.as_manager()  # type: ignore[assignment, misc]  # in place of guardian's own
 
     class Meta(UserObjectPermissionBase.Meta):
         verbose_name = _("grant")

@@ -6,10 +6,11 @@ without children, narrows by equality on the matching column, any other by a ran
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from django.apps import apps
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
@@ -19,6 +20,9 @@ from grids.enums import Kind, Verb
 if TYPE_CHECKING:
     from gridgov.common.models import User
     from grids.models import Calendar, Grid, GridGrant
+
+
+Kept = TypeVar("Kept")
 
 
 class Place(NamedTuple):
@@ -82,7 +86,7 @@ class GrantQuerySet(models.QuerySet["GridGrant"]):
 
     def _grids(self) -> models.QuerySet[Grid]:
         related = self.model._meta.get_field("content_object").related_model
-        return related._default_manager.all()  # type: ignore[union-attr,return-value]
+        return related._default_manager.all()  # type: ignore[return-value]
 
 
 class GridQuerySet(models.QuerySet["Grid"]):
@@ -161,13 +165,22 @@ def lineage(code: str) -> Sequence[str]:
 
 def places_of(user: Any) -> dict[str, list[Place]]:
     """The user's places by verb; asked once per user object, that is once per request."""
-    kept = getattr(user, "_places", None)
-    if kept is None:
-        from django.apps import apps  # models import this module; this one asks for them late
+    grants = apps.get_model("grids", "GridGrant")._default_manager.all()  # models import this module
+    return remembered(user, "places", lambda: grants.places(user))
 
-        kept = apps.get_model("grids", "GridGrant")._default_manager.all().places(user)
-        user._places = kept
-    return kept
+
+def remembered(user: Any, name: str, ask: Callable[[], Kept]) -> Kept:
+    """Keeps an answer on the user object: what one may is asked once per request, not once per question."""
+    kept: dict[str, Any] = vars(user).setdefault("_remembered", {})
+    if name not in kept:
+        kept[name] = ask()
+    answer: Kept = kept[name]
+    return answer
+
+
+def forget(user: Any) -> None:
+    """Drops what was remembered, for a caller that goes on with the same object after rights changed."""
+    vars(user).pop("_remembered", None)
 
 
 def holds(user: Any, verb: str, code: str, *, exactly: bool = False) -> bool:

@@ -46,7 +46,9 @@ def stands(user: User, incident: Incident, move: Move) -> bool:
     if standing_of(user).member is None:
         return False
     if move.who is Who.AT_UNIT:
-        return at_unit(user, incident, move.verbs) or (move.name == "accept" and takes_over(user, incident) is not None)
+        return at_unit(user, incident, move.verbs) or (
+            move.name == "accept" and takes_over(user, incident) is not None
+        )
     if move.who is Who.AT_OR_ABOVE:
         return any(holds(user, verb, incident.unit_code) for verb in move.verbs)
     if move.who is Who.ACCEPTOR_OR_ABOVE:
@@ -70,14 +72,16 @@ def takes_over(user: User, incident: Incident) -> Escalation | None:
         incident=incident, stage_number=incident.stage, mode=OnOverdue.RAISE, is_red=False, settled_at=None
     )
     told = [card for card in cards if card.told_grid_id != incident.responsible_grid_id]
-    return next((card for card in told if holds(user, Verb.HANDLE, str(card.told_grid_id), exactly=True)), None)
+    return next(
+        (card for card in told if holds(user, Verb.HANDLE, str(card.told_grid_id), exactly=True)), None
+    )
 
 
 def has_part_or_place(user: User, incident: Incident, verbs: tuple[str, ...]) -> bool:
     if any(holds(user, verb, str(incident.grid_id)) for verb in verbs):
         return True
     standing = standing_of(user)
-    current = incident.parts.all().current()  # type: ignore[attr-defined]
+    current = incident.parts.all().current()
     mine = current.filter(member=standing.member)
     return bool(mine.exists() or current.filter(department__in=standing.departments).exists())
 
@@ -90,12 +94,15 @@ def may_see_requester(user: User, incident: Incident) -> bool:
 def refusal(user: User, incident: Incident, move: Move) -> DomainError | None:
     """Why this person may not make this move now, in the order of rules.md: not yours, then state. None: may."""
     if not stands(user, incident, move):
-        return Forbidden(_("This is not yours to do: it is for whoever stands %(where)s.") % {"where": _(move.who.value)})
+        return Forbidden(
+            _("This is not yours to do: it is for whoever stands %(where)s.") % {"where": _(move.who.value)}
+        )
     if move.name == "return_visit" and standing_of(user).member.pk == incident.handler_member_id:  # type: ignore[union-attr]
         return Forbidden(_("Whoever handled the matter does not make its return visit."), code="own_work")
     if incident.status not in move.sources and not (move.name == "accept" and takes_over(user, incident)):
         return Conflict(
-            _("Not possible in the state “%(state)s”.") % {"state": incident.get_status_display()}, code="wrong_state"
+            _("Not possible in the state “%(state)s”.") % {"state": incident.get_status_display()},
+            code="wrong_state",
         )
     return _refused_by_place(incident, move.name)
 
@@ -105,10 +112,14 @@ def _refused_by_place(incident: Incident, action: str) -> DomainError | None:
         return Conflict(_("There is no level above the township."), code="no_level_above")
     if action == "settle":
         if incident.responsible_department_id or incident.dispatcher_grid_id:
-            return Conflict(_("Only a matter of one's own level is settled on the spot."), code="not_own_level")
+            return Conflict(
+                _("Only a matter of one's own level is settled on the spot."), code="not_own_level"
+            )
         if incident.important:
             return Invalid(
-                _("An important matter is not settled on the spot; it needs its verification and return visit."),
+                _(
+                    "An important matter is not settled on the spot; it needs its verification and return visit."
+                ),
                 code="important_not_settled",
                 rule=rule_of(incident, "return_visit"),
             )
@@ -119,10 +130,18 @@ def owed_before_closing(incident: Incident) -> list[Owed]:
     """What must have happened before `close`: feedback where somebody asked, the return visit (R68, R69)."""
     spec, owed = incident.procedure.spec, []
     if spec.feedback == "requester" and incident.fed_back_at is None and _somebody_asked(incident):
-        owed.append(Owed("feed_back", _("The requester must be told the result first."), rule_of(incident, "feedback")))
-    if spec.needs_visit(incident.important) and incident.visited_at is None:
         owed.append(
-            Owed("return_visit", _("The return visit must have been made first."), rule_of(incident, "return_visit"))
+            Owed(
+                "feed_back", _("The requester must be told the result first."), rule_of(incident, "feedback")
+            )
+        )
+    if spec.needs_visit(important=incident.important) and incident.visited_at is None:
+        owed.append(
+            Owed(
+                "return_visit",
+                _("The return visit must have been made first."),
+                rule_of(incident, "return_visit"),
+            )
         )
     return owed
 

@@ -86,7 +86,12 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
         """One page of what the user may see, newest first: one query for the ids, one for the rows."""
         ids = self._ids(user, filters or ListFilters(), key, size + 1)
         backwards = key is not None and key.backwards
-        rows = self.visible_to(user).filter(pk__in=ids).select_related(*RELATED).order_by(*order(backwards))
+        rows = (
+            self.visible_to(user)
+            .filter(pk__in=ids)
+            .select_related(*RELATED)
+            .order_by(*order(backwards=backwards))
+        )
         return page_of(list(rows), key, size)
 
     def count_for(self, user: Any, filters: ListFilters | None = None, ceiling: int = 1000) -> int:
@@ -96,17 +101,19 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
     def _ids(self, user: Any, filters: ListFilters, key: Key | None, size: int) -> list[Any]:
         backwards = key is not None and key.backwards
         tops = []
-        for rows, pk in self._arms(user, filters):
-            if key is not None:
-                rows = rows.filter(key.condition(pk=pk))
-            top = rows.order_by(*order(backwards, pk=pk)).values(pk)
+        for arm, pk in self._arms(user, filters):
+            rows = arm.filter(key.condition(pk=pk)) if key else arm
+            top = rows.order_by(*order(backwards=backwards, pk=pk)).values(pk)
             # a person may hold several parts in one matter: without DISTINCT the arm would be cut too early
             top = top if pk == "id" else top.values(pk, "reported_at").distinct()
             tops.append(self._bare().filter(pk__in=top[:size].values(pk)))
         if not tops:
             return []
         union = tops[0] if len(tops) == 1 else tops[0].union(*tops[1:])
-        return [pk for pk, _ in union.order_by(*order(backwards)).values_list("id", "reported_at")[:size]]
+        return [
+            pk
+            for pk, _ in union.order_by(*order(backwards=backwards)).values_list("id", "reported_at")[:size]
+        ]
 
     def _arms(self, user: Any, filters: ListFilters) -> list[tuple[models.QuerySet[Any], str]]:
         """The querysets whose union is the list, each with the name of its incident column."""
@@ -133,13 +140,15 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
         for part in part_conditions(standing):
             rows = self._related("parts").filter(part, on_row)
             if filters.grid:
-                rows = rows.filter(incident__grid__gte=filters.grid, incident__grid__lt=next_code(filters.grid))
+                rows = rows.filter(
+                    incident__grid__gte=filters.grid, incident__grid__lt=next_code(filters.grid)
+                )
             arms.append((rows, "incident_id"))
         return arms
 
     def _bare(self) -> IncidentQuerySet:
         """Unordered rows of the table: an arm's own order must not reach the union."""
-        return self.model._default_manager.all().order_by()  # type: ignore[return-value]
+        return self.model._default_manager.all().order_by()
 
     def _related(self, field: str) -> Any:
         """The rows of the model behind a field; models import this module, so it asks them through the field."""
@@ -164,8 +173,8 @@ class PartQuerySet(models.QuerySet["Part"]):
 class UploadQuerySet(models.QuerySet["Upload"]):
     def visible_to(self, user: Any) -> UploadQuerySet:
         """The files of what one sees, and one's own that still wait for their report."""
-        incidents = self.model._meta.get_field("incident").related_model._default_manager  # type: ignore[union-attr]
-        seen = incidents.filter(pk=OuterRef("incident")).visible_to(user)
+        incidents: Any = self.model._meta.get_field("incident").related_model
+        seen = incidents._default_manager.filter(pk=OuterRef("incident")).visible_to(user)
         return self.filter(Q(Exists(seen)) | Q(incident=None, uploader=user.pk))
 
 

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from gridgov.common import clock
 from gridgov.common.actions import beat
-from incidents.actions import sweep
+from incidents.actions import follow_posts, sweep
 from incidents.models import Upload
 
 logger = logging.getLogger(__name__)
@@ -22,6 +22,12 @@ def sweep_overdue() -> int:
     if told:
         logger.info("escalated %s", told)
     return told
+
+
+@shared_task
+def follow_appointments() -> int:
+    """Appointments that began or ended by date: their open matters change hands."""
+    return follow_posts()
 
 
 @shared_task

@@ -74,8 +74,15 @@ TRANSITIONS: Mapping[str, Move] = {
     )
 }  # fmt: skip
 
-# Rows of history that are no move of a person: the report itself, and what the sweep writes.
-REPORT, OVERDUE = "report", "overdue"
+# Rows of history that are no move of the table: the report itself, what the sweep writes, and what changes of posts and
+# grids bring with them.
+REPORT, OVERDUE, REASSIGNED, SUCCEEDED = "report", "overdue", "reassigned", "succeeded"
+OTHER_ROWS: Mapping[str, Promise] = {
+    REPORT: _("reported it"),
+    OVERDUE: _("it is late; the level above was told"),
+    REASSIGNED: _("it passed to the next holder of the post"),
+    SUCCEEDED: _("it passed to the grid that succeeded"),
+}
 
 # Which arguments each action takes; REST, pages and admin build their forms from it, and refuse others.
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
@@ -116,7 +123,9 @@ class ProcedureSpec(BaseModel):
     """How one kind of matter goes, as data: what a plan (or a township's own copy of it) decides."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    start: str = Field("own", pattern="^(own|township)$")  # who receives a report; township: must-report matters
+    start: str = Field(
+        "own", pattern="^(own|township)$"
+    )  # who receives a report; township: must-report matters
     helpers: tuple[Kind, ...] = ()  # levels told and kept in sight although they do not answer for it
     important: bool = False
     feedback: str = Field("requester", pattern="^(requester|none)$")  # before closing, where somebody asked
@@ -125,7 +134,9 @@ class ProcedureSpec(BaseModel):
     may_skip: bool = False
     on_overdue: OnOverdue = OnOverdue.SUPERVISE
     limits: Mapping[str, LimitSpec] = Field(default_factory=dict)
-    rules: Mapping[str, str] = Field(default_factory=dict)  # requirement -> rule id: {"return_visit": "P6-C1"}
+    rules: Mapping[str, str] = Field(
+        default_factory=dict
+    )  # requirement -> rule id: {"return_visit": "P6-C1"}
 
     @model_validator(mode="after")
     def _known_limits(self) -> ProcedureSpec:
@@ -148,7 +159,7 @@ class ProcedureSpec(BaseModel):
         found = self.limits.get("card")
         return found.limit if found else None
 
-    def needs_visit(self, important: bool) -> bool:
+    def needs_visit(self, *, important: bool) -> bool:
         return self.return_visit == "all" or (self.return_visit == "important" and important)
 
 

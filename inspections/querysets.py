@@ -53,8 +53,8 @@ class PatrolQuerySet(models.QuerySet["Patrol"]):
         if not arms:
             return Page([], None, None)
         rows = arms[0] if len(arms) == 1 else arms[0].union(*arms[1:])
-        ids = [pk for pk, _ in rows.order_by(*order(backwards, at="started_at"))[: size + 1]]
-        found = self._bare().filter(pk__in=ids).for_list().order_by(*order(backwards, at="started_at"))
+        ids = [pk for pk, _ in rows.order_by(*order(backwards=backwards, at="started_at"))[: size + 1]]
+        found = self._bare().filter(pk__in=ids).for_list().order_by(*order(backwards=backwards, at="started_at"))
         return page_of(list(found), key, size, at="started_at")
 
     def _arms(self, user: Any, grid: str) -> list[PatrolQuerySet]:

@@ -14,7 +14,7 @@ from django.db.models.functions import Length
 
 from gridgov.common import clock
 from grids.enums import Verb
-from grids.querysets import any_of, lineage, places_of
+from grids.querysets import any_of, lineage, places_of, remembered
 
 if TYPE_CHECKING:
     from members.models import Appointment, Department, InboxMessage, Member
@@ -117,16 +117,14 @@ class Standing:
 
 def standing_of(user: Any) -> Standing:
     """Asked once per user object, that is once per request: one query beside the grants."""
-    kept = getattr(user, "_standing", None)
-    if kept is None:
-        kept = user._standing = _ask_standing(user)
-    return kept
+    return remembered(user, "standing", lambda: _ask_standing(user))
 
 
 def _ask_standing(user: Any) -> Standing:
     if not getattr(user, "is_active", False) or user.pk is None:
         return Standing()
     held = apps.get_model("members", "Appointment")._default_manager.current().able()
+    member: Member | None
     rows = list(held.filter(member__user=user.pk).select_related("member", "post__role"))
     if rows:
         member = rows[0].member
@@ -141,9 +139,3 @@ def _ask_standing(user: Any) -> Standing:
         tuple(sorted({post.department_id for post in serving if post.department_id})),
         tuple(sorted({row.post.township_code for row in rows} | {member.township_code})),
     )
-
-
-def forget(user: Any) -> None:
-    """Drops what was remembered on the user object, for a caller that goes on after rights changed."""
-    for name in ("_standing", "_places"):
-        user.__dict__.pop(name, None)

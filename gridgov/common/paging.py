@@ -48,7 +48,9 @@ class Key:
                 raise ValueError(raw)
             return cls(moment, int(pk) if pk.isdigit() and len(pk) < 19 else UUID(pk), way == "b")
         except (ValueError, binascii.Error, UnicodeDecodeError) as error:
-            raise Invalid(_("This page address is not valid; start again from the first page."), code="bad_cursor") from error
+            raise Invalid(
+                _("This page address is not valid; start again from the first page."), code="bad_cursor"
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,13 @@ class Page(Generic[Row]):
     previous: Key | None
 
 
-def order(backwards: bool, at: str = "reported_at", pk: str = "id") -> tuple[str, str]:
+def order(*, backwards: bool, at: str = "reported_at", pk: str = "id") -> tuple[str, str]:
     return (at, pk) if backwards else (f"-{at}", f"-{pk}")
 
 
-def page_of(rows: Sequence[Any], key: Key | None, size: int, at: str = "reported_at", pk: str = "pk") -> Page[Any]:
+def page_of(
+    rows: Sequence[Any], key: Key | None, size: int, at: str = "reported_at", pk: str = "pk"
+) -> Page[Any]:
     """Cuts `size` rows out of up to `size + 1`, already in the order of the way asked, and says what lies around."""
     backwards = key is not None and key.backwards
     more = len(rows) > size

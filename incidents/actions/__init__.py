@@ -5,9 +5,19 @@ Every action is one atomic block: check, compare-and-set on (status, version), h
 
 from incidents.actions.files import attach
 from incidents.actions.moves import perform
+from incidents.actions.posts import follow_posts, follow_succession
 from incidents.actions.reporting import report
 from incidents.actions.result import Outcome
 from incidents.actions.sweeping import sweep
 from incidents.actions.voice import answer_feedback
 
-__all__ = ["Outcome", "answer_feedback", "attach", "perform", "report", "sweep"]
+__all__ = [
+    "Outcome",
+    "answer_feedback",
+    "attach",
+    "follow_posts",
+    "follow_succession",
+    "perform",
+    "report",
+    "sweep",
+]

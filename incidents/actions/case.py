@@ -60,7 +60,8 @@ class Case:
         """Makes a unit responsible, and the member who answers for it."""
         grid, department = (unit, None) if isinstance(unit, Grid) else (None, unit)
         holder = Appointment.objects.responsible(
-            grid=grid.code if grid else self.incident.township_code, department=department.pk if department else None
+            grid=grid.code if grid else self.incident.township_code,
+            department=department.pk if department else None,
         )
         if holder is None:
             raise Invalid(_("Nobody answers for %(unit)s yet.") % {"unit": unit}, code="nobody_responsible")
@@ -110,13 +111,19 @@ class Case:
     def resume_stage(self, stage: Stage) -> None:
         """A result sent back: the handler's clock goes on with the time already used."""
         self.end_stage()
-        row = ClockEvent(stage=stage, kind=LedgerKind.RESUME, at=self.now, history_seq=self.incident.version + 1)
+        row = ClockEvent(
+            stage=stage, kind=LedgerKind.RESUME, at=self.now, history_seq=self.incident.version + 1
+        )
         stage.due_at = stage.derived_from([*stage.ledger.all(), row], self.calendar).at
         stage.ended_at = None
         self.resumed = stage
         self.set(stage=stage.number)
         self.set_due(stage.due_at)
-        told = Escalation.objects.filter(incident=self.incident, stage_number=stage.number).order_by("-told_at").first()
+        told = (
+            Escalation.objects.filter(incident=self.incident, stage_number=stage.number)
+            .order_by("-told_at")
+            .first()
+        )
         if told is not None:  # levels told stay told; the next one waits for the card that was given
             self.set(escalate_at=told.card_due_at)
 
@@ -188,16 +195,19 @@ class Case:
             running = list(Stage.objects.filter(incident=incident, number__in=self.ended, ended_at=None))
             Stage.objects.filter(pk__in=[stage.pk for stage in running]).update(ended_at=self.now)
             ClockEvent.objects.bulk_create(
-                ClockEvent(stage=stage, kind=LedgerKind.STOP, at=self.now, history_seq=seq) for stage in running
+                ClockEvent(stage=stage, kind=LedgerKind.STOP, at=self.now, history_seq=seq)
+                for stage in running
             )
             if self.was_late:
-                Escalation.objects.filter(incident=incident, stage_number__in=self.ended, settled_at=None).update(
-                    settled_at=self.now
-                )
+                Escalation.objects.filter(
+                    incident=incident, stage_number__in=self.ended, settled_at=None
+                ).update(settled_at=self.now)
         Stage.objects.bulk_create(self.begun)
         if self.resumed is not None:
             self.resumed.save(update_fields=["due_at", "ended_at"])
-            ClockEvent.objects.create(stage=self.resumed, kind=LedgerKind.RESUME, at=self.now, history_seq=seq)
+            ClockEvent.objects.create(
+                stage=self.resumed, kind=LedgerKind.RESUME, at=self.now, history_seq=seq
+            )
 
     def _write_parts(self) -> None:
         """Parts repeat what lists filter by; the lead part follows the responsible unit."""
@@ -250,4 +260,3 @@ def lead_part(incident: Incident) -> Part | None:
 
 def _kind_at(incident: Incident) -> str:
     return incident.responsible_grid.kind if incident.responsible_grid else ""
-

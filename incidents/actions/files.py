@@ -36,7 +36,9 @@ def attach(
 
     The stored file is a new encoding without EXIF and place. Decoding happens before the transaction.
     """
-    content_hash = hashlib.sha256(f"{sha256.lower()}|{kind}|{incident_client_uuid or ''}".encode()).hexdigest()
+    content_hash = hashlib.sha256(
+        f"{sha256.lower()}|{kind}|{incident_client_uuid or ''}".encode()
+    ).hexdigest()
     found = replay_of(Upload, "uploader", user, client_uuid, content_hash)
     if found is not None:
         return found, True
@@ -63,7 +65,9 @@ def attach(
     try:
         with transaction.atomic():
             if incident_client_uuid is not None:
-                upload.incident = Incident.objects.filter(reporter_user=user, client_uuid=incident_client_uuid).first()
+                upload.incident = Incident.objects.filter(
+                    reporter_user=user, client_uuid=incident_client_uuid
+                ).first()
             upload.save(force_insert=True)
     except IntegrityError:
         upload.file.delete(save=False)
@@ -83,7 +87,9 @@ def collect_waiting(*, user: User, incident: Incident) -> int:
 def take_files(*, user: User, incident: Incident, client_uuids: Sequence[UUID], seq: int) -> None:
     """Attaches the actor's own uploads to an action."""
     wanted = set(client_uuids)
-    own = Upload.objects.filter(uploader=user, client_uuid__in=wanted).filter(Q(incident=None) | Q(incident=incident))
+    own = Upload.objects.filter(uploader=user, client_uuid__in=wanted).filter(
+        Q(incident=None) | Q(incident=incident)
+    )
     if own.update(incident=incident, history_seq=seq) != len(wanted):
         text = _("A file named here has not arrived.")
         raise Invalid(text, code="unknown_file", errors={"files": [text]})

@@ -29,6 +29,8 @@ from members.querysets import standing_of
 if TYPE_CHECKING:
     from gridgov.common.models import User
 
+Given = Mapping[str, Any]
+
 REJECTED = gettext_noop("%(number)s was rejected: %(heading)s")
 CLOSED = gettext_noop("%(number)s is closed: %(heading)s")
 SENT_BACK = gettext_noop("%(number)s was sent back for rework: %(heading)s")
@@ -51,7 +53,15 @@ def perform(
     """
     try:
         with transaction.atomic():
-            _perform(user, incident, TRANSITIONS[action], client_uuid, body_hash, version, arguments)
+            if replay_of(Transition, "user", user, client_uuid, body_hash) is not None:
+                raise Conflict(_("Already done."))  # answered below with the matter as it stands
+            given = _checked(user, incident, TRANSITIONS[action], version, arguments)
+            _carry_out(
+                Case(incident, user=user, actor=standing_of(user).member, action=action),
+                given,
+                client_uuid,
+                body_hash,
+            )
     except (DomainError, IntegrityError) as error:
         if replay_of(Transition, "user", user, client_uuid, body_hash) is not None:
             return Outcome(Incident.objects.for_list().get(pk=incident.pk), replayed=True)
@@ -61,17 +71,10 @@ def perform(
     return Outcome(incident)
 
 
-def _perform(
-    user: User,
-    incident: Incident,
-    move: Move,
-    client_uuid: UUID | None,
-    body_hash: str,
-    version: int | None,
-    arguments: Mapping[str, Any],
-) -> None:
-    if replay_of(Transition, "user", user, client_uuid, body_hash) is not None:
-        raise Conflict(_("Already done."))  # `perform` answers with the matter as it stands
+def _checked(
+    user: User, incident: Incident, move: Move, version: int | None, arguments: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """The arguments really given, after everything that can refuse the move has been asked, in order."""
     refused = refusal(user, incident, move)
     if refused is not None:
         raise refused
@@ -79,10 +82,13 @@ def _perform(
         raise Conflict(_("It has changed since you read it; look at it again."), code="stale_version")
     given = {name: value for name, value in arguments.items() if value not in (None, "", [], ())}
     _check_arguments(incident, move, given)
-    case = Case(incident, user=user, actor=standing_of(user).member, action=move.name)
-    if move.name == "accept":
+    return given
+
+
+def _carry_out(case: Case, given: Given, client_uuid: UUID | None, body_hash: str) -> None:
+    if case.action == "accept":
         case = _take_over_first(case)
-    data = MOVES[move.name](case, given) or {}
+    data = MOVES[case.action](case, given) or {}
     row = case.save(
         client_uuid=client_uuid,
         body_hash=body_hash,
@@ -91,15 +97,17 @@ def _perform(
         happened_at=given.get("happened_at"),
         data=data,
     )
-    if given.get("files"):
-        take_files(user=user, incident=incident, client_uuids=given["files"], seq=row.seq)
+    if given.get("files") and case.user is not None:
+        take_files(user=case.user, incident=case.incident, client_uuids=given["files"], seq=row.seq)
     _tell(case)
 
 
 def _check_arguments(incident: Incident, move: Move, given: Mapping[str, Any]) -> None:
     """Unknown, missing and impossible arguments, all at once and by name."""
     unknown = set(given) - set(ARGUMENTS[move.name])
-    errors: dict[str, Sequence[str]] = {name: [_("This action does not take it.")] for name in sorted(unknown)}
+    errors: dict[str, Sequence[str]] = {
+        name: [_("This action does not take it.")] for name in sorted(unknown)
+    }
     for name in obligatory(incident, move.name):
         if name not in given:
             errors[name] = [_("This is needed for “%(action)s”.") % {"action": move.label}]
@@ -115,7 +123,6 @@ def _check_arguments(incident: Incident, move: Move, given: Mapping[str, Any]) -
 
 
 # --- the moves ---------------------------------------------------------------------------------------------------
-Given = Mapping[str, Any]
 
 
 def _take_over_first(case: Case) -> Case:
@@ -155,7 +162,9 @@ def _settle(case: Case, given: Given) -> dict[str, Any]:
         case.set(fed_back_at=told["happened_at"])
     case.end_stage()
     case.state(Status.CLOSED)
-    return {"told": {"channel": told["channel"], "happened_at": told["happened_at"].isoformat()}} if told else {}
+    return (
+        {"told": {"channel": told["channel"], "happened_at": told["happened_at"].isoformat()}} if told else {}
+    )
 
 
 def _dispatch(case: Case, given: Given) -> dict[str, Any]:
@@ -167,8 +176,13 @@ def _dispatch(case: Case, given: Given) -> dict[str, Any]:
     else:
         fits = to.ended_on is None and to.code.startswith(dispatcher) and to.code != dispatcher
     if not fits:
-        raise _wrong_target(_("A matter is dispatched to a grid below, by the township also to a department."))
-    case.set(dispatcher_grid=Grid.objects.get(pk=dispatcher), important=incident.important or bool(given.get("important")))
+        raise _wrong_target(
+            _("A matter is dispatched to a grid below, by the township also to a department.")
+        )
+    case.set(
+        dispatcher_grid=Grid.objects.get(pk=dispatcher),
+        important=incident.important or bool(given.get("important")),
+    )
     case.assign(to)
     case.state(Status.DISPATCHED)
     case.begin_stage(Purpose.HANDLE, until=given.get("deadline"))
@@ -209,7 +223,7 @@ def _to_follow_up(case: Case) -> None:
     """Verified: now the unit that accepted it feeds back; a return visit is due one level up from a group."""
     incident = case.incident
     unit = incident.acceptor_grid or Grid.objects.get(pk=incident.unit_code)
-    if incident.procedure.spec.needs_visit(incident.important) and unit.kind == Kind.GROUP:
+    if incident.procedure.spec.needs_visit(important=incident.important) and unit.kind == Kind.GROUP:
         unit = unit.parent or unit
     case.assign(unit)
     case.state(Status.VERIFIED)
@@ -219,7 +233,9 @@ def _to_follow_up(case: Case) -> None:
 def _send_back(case: Case, given: Given) -> None:
     _to_handler(case)
     stage = Stage.objects.filter(incident=case.incident, purpose=Purpose.HANDLE).order_by("-number").first()
-    if stage is None:  # cannot happen while every result comes from a stage; the clock must not run without one
+    if (
+        stage is None
+    ):  # cannot happen while every result comes from a stage; the clock must not run without one
         case.begin_stage(Purpose.HANDLE)
     else:
         case.resume_stage(stage)
@@ -228,7 +244,9 @@ def _send_back(case: Case, given: Given) -> None:
 def _to_handler(case: Case) -> None:
     """Rework: back to the unit that handled it; what followed the old result is owed anew."""
     incident = case.incident
-    case.assign(incident.handler_department or incident.handler_grid or Grid.objects.get(pk=incident.unit_code))
+    case.assign(
+        incident.handler_department or incident.handler_grid or Grid.objects.get(pk=incident.unit_code)
+    )
     case.state(Status.IN_PROGRESS)
     case.set(rework_count=incident.rework_count + 1, fed_back_at=None, visited_at=None, closed_at=None)
 

@@ -90,7 +90,9 @@ def report(
         with transaction.atomic():
             _receive(incident, user, requester)
             if escalate:
-                perform(user=user, incident=incident, action="escalate", reason=_("Passed up with the report."))
+                perform(
+                    user=user, incident=incident, action="escalate", reason=_("Passed up with the report.")
+                )
     except (DomainError, IntegrityError):
         found = replay_of(Incident, "reporter_user", user, client_uuid, body_hash)
         if found is None:
@@ -108,7 +110,9 @@ def _receive(incident: Incident, user: User, requester: Mapping[str, Any] | None
     holders = Appointment.objects.responsible_for_all([unit_code, *helper_codes])
     holder = holders.get(unit_code)
     if holder is None:
-        raise Invalid(_("Nobody answers for %(unit)s yet.") % {"unit": incident.grid}, code="nobody_responsible")
+        raise Invalid(
+            _("Nobody answers for %(unit)s yet.") % {"unit": incident.grid}, code="nobody_responsible"
+        )
     incident.reporter = reporter
     incident.important = spec.important or incident.category.must_report
     incident.responsible_grid = (

@@ -24,7 +24,9 @@ class Outcome(NamedTuple):
     replayed: bool = False
 
 
-def replay_of(model: type[Kind], owner: str, user: User, client_uuid: UUID | None, body_hash: str) -> Kind | None:
+def replay_of(
+    model: type[Kind], owner: str, user: User, client_uuid: UUID | None, body_hash: str
+) -> Kind | None:
     """The row that an earlier sending of the same call made. Raises IdempotencyConflict if its content differed."""
     if client_uuid is None:
         return None

@@ -74,7 +74,7 @@ def _tell_next(rows: Sequence[Incident], at: datetime) -> int:
             out.exhausted.append(row.pk)
             continue
         card_due = None if rung.is_red else cards.due(row)
-        _write(out, row, rung, people.holder(rung), cards.mode(row), card_due, at)
+        _write(out, _Told(row, rung, people.holder(rung), cards.mode(row), card_due, at))
     _save(out)
     return len(out.escalations)
 
@@ -83,7 +83,9 @@ def _told_levels(rows: Sequence[Incident]) -> dict[UUID, set[str]]:
     """Levels already told of the stage that each incident is in now."""
     stage = {row.pk: row.stage for row in rows}
     found: dict[UUID, set[str]] = defaultdict(set)
-    known = Escalation.objects.filter(incident__in=list(stage)).values_list("incident", "stage_number", "level")
+    known = Escalation.objects.filter(incident__in=list(stage)).values_list(
+        "incident", "stage_number", "level"
+    )
     for incident, number, level in known:
         if number == stage[incident]:
             found[incident].add(level)
@@ -107,8 +109,10 @@ class _People:
         towns = {rung.code for rung in asked if rung.is_red}
         self.leaders: dict[str, Member] = {}
         if towns:
-            leaders = Appointment.objects.current().able().filter(
-                post__grid__in=towns, post__role__code=RoleCode.LEADER
+            leaders = (
+                Appointment.objects.current()
+                .able()
+                .filter(post__grid__in=towns, post__role__code=RoleCode.LEADER)
             )
             for held in leaders.select_related("member", "post").order_by("-is_main", "-since", "-id"):
                 self.leaders[str(held.post.grid_id)] = held.member
@@ -142,9 +146,20 @@ class _Cards:
         return self.known[key]
 
 
-def _write(
-    out: _Batch, row: Incident, rung: Rung, holder: Member | None, mode: str, card_due: datetime | None, at: datetime
-) -> None:
+@dataclass(frozen=True)
+class _Told:
+    """One level that is told of one late matter."""
+
+    row: Incident
+    rung: Rung
+    holder: Member | None
+    mode: str
+    card_due: datetime | None
+    at: datetime
+
+
+def _write(out: _Batch, told: _Told) -> None:
+    row, rung, holder, at = told.row, told.rung, told.holder, told.at
     unit = row.responsible_grid or row.responsible_department
     out.escalations.append(
         Escalation(
@@ -153,11 +168,11 @@ def _write(
             level=rung.level,
             told_grid_id=rung.code,
             told_member=holder,
-            mode=mode,
+            mode=told.mode,
             is_red=rung.is_red,
-            due_at=row.due_at or row.escalate_at,
+            due_at=row.due_at or at,
             told_at=at,
-            card_due_at=card_due,
+            card_due_at=told.card_due,
             township_code=row.township_code,
             village_code=row.responsible_grid.village_code if row.responsible_grid else "",
             late_grid_id=row.responsible_grid_id,
@@ -181,7 +196,7 @@ def _write(
             to_department_id=row.responsible_department_id,
             responsible_id=row.responsible_member_id,
             township_code=row.township_code,
-            data={"told": rung.code, "mode": mode},
+            data={"told": rung.code, "mode": told.mode},
         )
     )
     text = RED_CARD if rung.is_red else LATE_BELOW
@@ -200,7 +215,7 @@ def _write(
         )
         for member, words in receivers
     ]
-    out.next_at[card_due].append(row.pk)
+    out.next_at[told.card_due].append(row.pk)
 
 
 def _save(out: _Batch) -> None:

@@ -56,7 +56,9 @@ class Category(models.Model):
     name = models.CharField(_("name"), max_length=60)
     kind = models.CharField(_("kind"), max_length=12, choices=CategoryKind)
     # the current version; publishing a new one re-points its categories, running incidents keep theirs
-    procedure = models.ForeignKey(Procedure, models.PROTECT, related_name="categories", verbose_name=_("procedure"))
+    procedure = models.ForeignKey(
+        Procedure, models.PROTECT, related_name="categories", verbose_name=_("procedure")
+    )
     must_report = models.BooleanField(_("must be reported at once"), default=False)
     rule_id = models.CharField(max_length=20, blank=True)
     position = models.PositiveSmallIntegerField(default=0)

@@ -21,7 +21,9 @@ class Transition(Repeatable):
     action = models.CharField(_("action"), max_length=20)
     from_status = models.CharField(max_length=12, choices=Status, blank=True)
     to_status = models.CharField(max_length=12, choices=Status)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False
+    )
     actor = models.ForeignKey(Member, models.PROTECT, null=True, related_name="+", db_index=False)
     entered_by = models.ForeignKey(Member, models.PROTECT, null=True, related_name="+", db_index=False)
     channel = models.CharField(_("channel"), max_length=10, choices=Channel, default=Channel.SYSTEM)
@@ -32,7 +34,9 @@ class Transition(Repeatable):
     stage = models.PositiveSmallIntegerField(default=1)
     level = models.CharField(max_length=10, blank=True)  # kind of the unit that acted, or `department`
     from_grid = models.ForeignKey(Grid, models.PROTECT, null=True, related_name="+", db_index=False)
-    from_department = models.ForeignKey(Department, models.PROTECT, null=True, related_name="+", db_index=False)
+    from_department = models.ForeignKey(
+        Department, models.PROTECT, null=True, related_name="+", db_index=False
+    )
     to_grid = models.ForeignKey(Grid, models.PROTECT, null=True, related_name="+", db_index=False)
     to_department = models.ForeignKey(Department, models.PROTECT, null=True, related_name="+", db_index=False)
     responsible = models.ForeignKey(Member, models.PROTECT, null=True, related_name="+", db_index=False)
@@ -46,7 +50,9 @@ class Transition(Repeatable):
         constraints = [
             models.UniqueConstraint(fields=["incident", "seq"], name="history_gapless"),
             models.UniqueConstraint(
-                fields=["user", "client_uuid"], condition=models.Q(user__isnull=False), name="history_sent_once"
+                fields=["user", "client_uuid"],
+                condition=models.Q(user__isnull=False),
+                name="history_sent_once",
             ),
         ]
         indexes = [models.Index(fields=["township_code", "action", "happened_at"], name="history_figures")]

@@ -22,7 +22,9 @@ class Listed(models.Model):
     category = models.ForeignKey(Category, models.PROTECT, related_name="+", db_index=False)
     status = models.CharField(_("status"), max_length=12, choices=Status, default=Status.REPORTED)
     is_open = models.BooleanField(default=True, editable=False)
-    is_late = models.BooleanField(default=False, editable=False)  # set by the sweep, within a minute of the deadline
+    is_late = models.BooleanField(
+        default=False, editable=False
+    )  # set by the sweep, within a minute of the deadline
     reported_at = models.DateTimeField(_("reported at"), default=clock.now)  # arrival at the server
 
     class Meta:
@@ -68,23 +70,35 @@ class Incident(Listed, Repeatable):
     extra = models.JSONField(default=dict, blank=True)
     important = models.BooleanField(_("important"), default=False)
 
-    reporter = models.ForeignKey(Member, models.PROTECT, related_name="+", verbose_name=_("reporter"), db_index=False)
-    reporter_user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
+    reporter = models.ForeignKey(
+        Member, models.PROTECT, related_name="+", verbose_name=_("reporter"), db_index=False
+    )
+    reporter_user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
     first_asked = models.ForeignKey(Member, models.PROTECT, null=True, related_name="+", db_index=False)
 
     responsible_grid = models.ForeignKey(Grid, models.PROTECT, null=True, related_name="+", db_index=False)
-    responsible_department = models.ForeignKey(Department, models.PROTECT, null=True, related_name="+", db_index=False)
+    responsible_department = models.ForeignKey(
+        Department, models.PROTECT, null=True, related_name="+", db_index=False
+    )
     responsible_member = models.ForeignKey(Member, models.PROTECT, null=True, related_name="+")
     acceptor_grid = models.ForeignKey(Grid, models.PROTECT, null=True, related_name="+", db_index=False)
     dispatcher_grid = models.ForeignKey(Grid, models.PROTECT, null=True, related_name="+", db_index=False)
     handler_grid = models.ForeignKey(Grid, models.PROTECT, null=True, related_name="+", db_index=False)
-    handler_department = models.ForeignKey(Department, models.PROTECT, null=True, related_name="+", db_index=False)
+    handler_department = models.ForeignKey(
+        Department, models.PROTECT, null=True, related_name="+", db_index=False
+    )
     handler_member = models.ForeignKey(Member, models.PROTECT, null=True, related_name="+", db_index=False)
 
     stage = models.PositiveSmallIntegerField(default=1)  # number of the running stage
     last_stage = models.PositiveSmallIntegerField(default=1)
-    due_at = models.DateTimeField(_("due"), null=True)  # the effective deadline: the earliest of stage, total, external
-    escalate_at = models.DateTimeField(null=True)  # when the next level is to be told; the sweep asks only for this
+    due_at = models.DateTimeField(
+        _("due"), null=True
+    )  # the effective deadline: the earliest of stage, total, external
+    escalate_at = models.DateTimeField(
+        null=True
+    )  # when the next level is to be told; the sweep asks only for this
     rework_count = models.PositiveSmallIntegerField(default=0)
     fed_back_at = models.DateTimeField(null=True)
     visited_at = models.DateTimeField(null=True)
@@ -106,7 +120,8 @@ class Incident(Listed, Repeatable):
                 name="incident_one_responsible_unit",
             ),
             models.CheckConstraint(
-                condition=Q(is_open=False) | Q(responsible_member__isnull=False), name="incident_responsible_member"
+                condition=Q(is_open=False) | Q(responsible_member__isnull=False),
+                name="incident_responsible_member",
             ),
         ]
         indexes = [
@@ -162,7 +177,9 @@ class Part(Listed):
 
     incident = models.ForeignKey(Incident, models.CASCADE, related_name="parts")
     member = models.ForeignKey(Member, models.PROTECT, null=True, related_name="parts", db_index=False)
-    department = models.ForeignKey(Department, models.PROTECT, null=True, related_name="parts", db_index=False)
+    department = models.ForeignKey(
+        Department, models.PROTECT, null=True, related_name="parts", db_index=False
+    )
     role = models.CharField(max_length=12, choices=PartRole)
     since = models.DateTimeField(default=clock.now)
     until = models.DateTimeField(null=True)
@@ -181,7 +198,9 @@ class Part(Listed):
             ),
             models.UniqueConstraint(fields=["incident", "member", "role"], name="part_member_once"),
             models.UniqueConstraint(fields=["incident", "department", "role"], name="part_department_once"),
-            models.CheckConstraint(condition=Q(until__isnull=True) | Q(until__gte=F("since")), name="part_ends_after"),
+            models.CheckConstraint(
+                condition=Q(until__isnull=True) | Q(until__gte=F("since")), name="part_ends_after"
+            ),
         ]
         indexes = [
             *list_indexes("member", "part_member", "incident"),

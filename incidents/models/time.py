@@ -41,7 +41,9 @@ class Stage(models.Model):
         verbose_name_plural = _("stages")
         constraints = [models.UniqueConstraint(fields=["incident", "number"], name="stage_once")]
         indexes = [
-            models.Index(fields=["township_code", "ended_at"], condition=Q(purpose="handle"), name="stage_figures"),
+            models.Index(
+                fields=["township_code", "ended_at"], condition=Q(purpose="handle"), name="stage_figures"
+            ),
             models.Index(
                 fields=["township_code", "due_at"],
                 condition=Q(purpose="handle", ended_at__isnull=True, due_at__isnull=False),
@@ -113,7 +115,9 @@ class Escalation(models.Model):
     township_code = models.CharField(max_length=9)
     village_code = models.CharField(max_length=12, blank=True)
     late_grid = models.ForeignKey(Grid, models.PROTECT, null=True, related_name="+", db_index=False)
-    late_department = models.ForeignKey(Department, models.PROTECT, null=True, related_name="+", db_index=False)
+    late_department = models.ForeignKey(
+        Department, models.PROTECT, null=True, related_name="+", db_index=False
+    )
 
     class Meta:
         verbose_name = _("escalation")

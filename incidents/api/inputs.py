@@ -1,0 +1,176 @@
+"""What the API takes about matters: shapes, and the codes in them turned into what they name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from rest_framework import serializers
+
+from gridgov.common.api.fields import Coordinate, Cursor, Moment, Strict, Writing
+from gridgov.common.enums import Channel
+from gridgov.common.errors import Forbidden, Invalid
+from gridgov.common.models import User
+from grids.api.serializers import CODE
+from grids.enums import Verb
+from grids.models import Grid
+from grids.querysets import places_of
+from incidents.enums import Source, Status
+from incidents.models import Category, Incident
+from members.models import Department
+
+MOST_EXTRA = 50
+
+
+class IncidentQuery(Strict):
+    status = serializers.ChoiceField(choices=Status.choices, required=False)
+    grid = serializers.RegexField(CODE, required=False, help_text=gettext_lazy("This grid and all below it."))
+    category = serializers.CharField(max_length=40, required=False)
+    overdue = serializers.BooleanField(required=False)
+    open = serializers.BooleanField(required=False)
+    mine = serializers.BooleanField(
+        required=False, help_text=gettext_lazy("Open ones that a unit answers for on which I serve.")
+    )
+    q = serializers.CharField(max_length=20, required=False, help_text=gettext_lazy("The exact number."))
+    cursor = Cursor(required=False)
+
+
+class RequesterInput(Strict):
+    name = serializers.CharField(max_length=40, required=False, allow_blank=True)
+    phone = serializers.CharField(max_length=30, required=False, allow_blank=True)
+    wants_feedback = serializers.BooleanField(default=True)
+
+
+class Extra(serializers.DictField):
+    """A few fields of the client's own: texts, numbers, truth values."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(child=serializers.JSONField(), **options)
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = super().to_internal_value(data)
+        if len(value) > MOST_EXTRA or any(
+            len(str(inner)) > 500 or len(name) > 40 for name, inner in value.items()
+        ):
+            raise serializers.ValidationError(
+                _("At most 50 fields, names of 40 and values of 500 characters.")
+            )
+        if any(isinstance(inner, dict | list) for inner in value.values()):
+            raise serializers.ValidationError(_("Only texts, numbers and truth values."))
+        return value
+
+
+class MatterInput(Strict):
+    """What is known about a matter, wherever it is entered."""
+
+    title = serializers.CharField(max_length=80, required=False, allow_blank=True)
+    occurred_at = Moment(required=False, allow_null=True)
+    requester = RequesterInput(required=False, allow_null=True)
+    latitude = Coordinate(min_value=-90, max_value=90, required=False, allow_null=True)
+    longitude = Coordinate(min_value=-180, max_value=180, required=False, allow_null=True)
+    accuracy_m = serializers.IntegerField(min_value=0, max_value=100_000, required=False, allow_null=True)
+    address = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    photos_expected = serializers.IntegerField(min_value=0, max_value=20, required=False)
+    escalate = serializers.BooleanField(required=False, help_text=gettext_lazy("At once to the level above."))
+    extra = Extra(required=False)
+
+    def validate(self, attrs: Any) -> Any:
+        if (attrs.get("latitude") is None) != (attrs.get("longitude") is None):
+            raise serializers.ValidationError({"longitude": [_("Latitude and longitude belong together.")]})
+        return attrs
+
+
+class ReportInput(MatterInput, Writing):
+    grid = serializers.RegexField(CODE)
+    category = serializers.CharField(max_length=40)
+    description = serializers.CharField(max_length=4000)
+    source = serializers.ChoiceField(choices=Source.choices, required=False)
+    external_no = serializers.CharField(max_length=40, required=False, allow_blank=True)
+    external_due = Moment(required=False, allow_null=True)
+
+
+class UnitInput(Strict):
+    """`{"grid": code}` or `{"department": id}`."""
+
+    grid = serializers.RegexField(CODE, required=False)
+    department = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
+
+    def validate(self, attrs: Any) -> Any:
+        if len(attrs) != 1:
+            raise serializers.ValidationError(_("Name a grid or a department."))
+        return attrs
+
+
+class ToldInput(Strict):
+    channel = serializers.ChoiceField(choices=Channel.choices)
+    happened_at = Moment()
+
+
+class ActionInput(Writing):
+    """The arguments of all actions; `allowed_actions` of the matter says which one takes which."""
+
+    version = serializers.IntegerField(
+        min_value=1,
+        max_value=2**31 - 1,
+        required=False,
+        help_text=gettext_lazy("As read; a change since then answers 409."),
+    )
+    note = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+    reason = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+    to = UnitInput(required=False)
+    deadline = Moment(required=False, allow_null=True)
+    important = serializers.BooleanField(required=False)
+    told = ToldInput(required=False)
+    happened = serializers.BooleanField(required=False)
+    solved = serializers.BooleanField(required=False)
+    channel = serializers.ChoiceField(choices=Channel.choices, required=False)
+    happened_at = Moment(required=False, allow_null=True)
+    files = serializers.ListField(child=serializers.UUIDField(), max_length=20, required=False)
+
+
+class UploadInput(Writing):
+    incident_client_uuid = serializers.UUIDField()
+    kind = serializers.ChoiceField(choices=[("photo", gettext_lazy("photo"))])
+    sha256 = serializers.RegexField(r"^[0-9a-fA-F]{64}$", help_text=gettext_lazy("Of the bytes of the file."))
+    file = serializers.FileField(use_url=False)
+
+
+class DueQuery(Strict):
+    start = Moment(required=False, help_text=gettext_lazy("What if the clock had begun then."))
+
+
+def named_grid(user: User, code: str) -> Grid:
+    """A grid that the user may name in a report; any other is unknown. Who may report nowhere hears that first."""
+    if not places_of(user)[Verb.REPORT]:
+        raise Forbidden(_("You may not report here."))
+    grid = Grid.objects.named_by(user).filter(code=code).first()
+    if grid is None:
+        raise unknown("unknown_grid", "grid", _("There is no such grid here."))
+    return grid
+
+
+def named_category(township_code: str, code: str) -> Category:
+    rows = Category.objects.active().filter(township=township_code, code=code)
+    category = rows.select_related("procedure").first()
+    if category is None:
+        raise unknown("unknown_category", "category", _("There is no such category here."))
+    return category
+
+
+def named_unit(user: User, incident: Incident, to: Mapping[str, Any]) -> Grid | Department:
+    """Whom a matter goes to: a grid or a department of its township that the user may know of."""
+    if "grid" in to:
+        grids = Grid.objects.named_by(user) | Grid.objects.active().visible_to(user)
+        grid = grids.filter(code=to["grid"], township_code=incident.township_code).first()
+        if grid is None:
+            raise unknown("unknown_grid", "to.grid", _("There is no such grid here."))
+        return grid
+    departments = Department.objects.visible_to(user).active()
+    department = departments.filter(pk=to["department"], township_code=incident.township_code).first()
+    if department is None:
+        raise unknown("unknown_department", "to.department", _("There is no such department here."))
+    return department
+
+
+def unknown(code: str, name: str, text: str) -> Invalid:
+    return Invalid(text, code=code, errors={name: [text]})

@@ -1,0 +1,231 @@
+"""What the API says about matters."""
+
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from gridgov.common import clock
+from gridgov.common.api.fields import Coordinate
+from gridgov.common.api.schema import RuleSerializer
+from gridgov.common.enums import Channel
+from gridgov.common.masking import mask_name, mask_phone
+from gridgov.common.worktime import Unit, is_late
+from grids.api.serializers import GridRefSerializer
+from incidents.enums import CategoryKind, Source, Status
+from incidents.models import Incident, Requester, Transition, Upload
+from incidents.workflow import OVERDUE, REPORT, TRANSITIONS
+
+
+class NamedSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    name = serializers.CharField()
+
+
+class PersonSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class LimitSerializer(serializers.Serializer[Any]):
+    n = serializers.IntegerField()
+    unit = serializers.ChoiceField(choices=[(unit.value, unit.value) for unit in Unit])
+
+
+class StepSerializer(serializers.Serializer[Any]):
+    """A step that the procedure asks for beyond the plain way: when, and by which rule."""
+
+    name = serializers.CharField()
+    when = serializers.CharField()
+    rule = RuleSerializer(allow_null=True)
+
+
+class CategorySerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(choices=CategoryKind.choices)
+    township = serializers.CharField()
+    limits = serializers.DictField(
+        child=LimitSerializer(), help_text=_("By level; a level without one has no limit.")
+    )
+    requires = StepSerializer(many=True)
+    must_report = serializers.BooleanField()
+    rule = RuleSerializer(allow_null=True)
+
+
+class ResponsibleSerializer(serializers.Serializer[Any]):
+    """The unit that answers for it, and its person. Exactly one of `grid` and `department`."""
+
+    grid = serializers.CharField(source="responsible_grid_id", allow_null=True)
+    department = serializers.IntegerField(source="responsible_department_id", allow_null=True)
+    name = serializers.CharField(source="unit.name", allow_null=True, default=None)
+    member = PersonSerializer(source="responsible_member", allow_null=True)
+
+
+class IncidentSerializer(serializers.Serializer[Incident]):
+    """A matter as lists show it."""
+
+    id = serializers.UUIDField()
+    number = serializers.CharField()
+    client_uuid = serializers.UUIDField()
+    title = serializers.CharField(source="heading")
+    status = serializers.ChoiceField(choices=Status.choices)
+    status_label = serializers.CharField(source="get_status_display")
+    category = NamedSerializer()
+    grid = GridRefSerializer()
+    responsible = ResponsibleSerializer(source="*")
+    important = serializers.BooleanField()
+    reported_at = serializers.DateTimeField()
+    due_at = serializers.DateTimeField(allow_null=True)
+    late = serializers.SerializerMethodField()
+    version = serializers.IntegerField()
+
+    def get_late(self, incident: Incident) -> bool:
+        return incident.is_open and is_late(incident.due_at, clock.now())
+
+
+class UploadSerializer(serializers.Serializer[Upload]):
+    id = serializers.UUIDField()
+    client_uuid = serializers.UUIDField()
+    kind = serializers.CharField()
+    content_type = serializers.CharField()
+    size = serializers.IntegerField()
+    width = serializers.IntegerField(allow_null=True)
+    height = serializers.IntegerField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    step = serializers.IntegerField(
+        source="history_seq", allow_null=True, help_text=_("The step it came with; null: with the report.")
+    )
+    url = serializers.SerializerMethodField()
+
+    def get_url(self, upload: Upload) -> str:
+        return reverse("api:upload-file", args=[upload.pk])
+
+
+class RequesterSerializer(serializers.Serializer[Requester]):
+    """Who asked. Masked for those who do not work on the matter."""
+
+    name = serializers.CharField()
+    phone = serializers.CharField()
+    wants_feedback = serializers.BooleanField()
+    masked = serializers.BooleanField()
+
+
+class PhotosSerializer(serializers.Serializer[Any]):
+    expected = serializers.IntegerField()
+    arrived = serializers.IntegerField()
+
+
+class AllowedSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    label = serializers.CharField()
+    requires = serializers.ListField(child=serializers.CharField(), help_text=_("Obligatory arguments."))
+    arguments = serializers.ListField(child=serializers.CharField(), help_text=_("All arguments it takes."))
+    rules = serializers.DictField(
+        child=RuleSerializer(), help_text=_("By argument: the rule that asks for it.")
+    )
+
+
+class DetailSerializer(IncidentSerializer):
+    """A matter with everything that one needs to work on it. `context`: user-dependent parts, made by the view."""
+
+    description = serializers.CharField()
+    source = serializers.ChoiceField(choices=Source.choices)
+    channel = serializers.ChoiceField(choices=Channel.choices)
+    address = serializers.CharField()
+    latitude = Coordinate(allow_null=True)
+    longitude = Coordinate(allow_null=True)
+    accuracy_m = serializers.IntegerField(allow_null=True)
+    occurred_at = serializers.DateTimeField(allow_null=True)
+    external_no = serializers.CharField()
+    external_due = serializers.DateTimeField(allow_null=True)
+    extra = serializers.DictField()
+    reporter = PersonSerializer()
+    rework_count = serializers.IntegerField()
+    fed_back_at = serializers.DateTimeField(allow_null=True)
+    visited_at = serializers.DateTimeField(allow_null=True)
+    closed_at = serializers.DateTimeField(allow_null=True)
+    requester = serializers.SerializerMethodField()
+    uploads = serializers.SerializerMethodField()
+    photos = serializers.SerializerMethodField()
+    allowed_actions = serializers.SerializerMethodField()
+
+    @extend_schema_field(RequesterSerializer(allow_null=True))
+    def get_requester(self, incident: Incident) -> dict[str, Any] | None:
+        asked: Requester | None = getattr(incident, "requester", None)
+        if asked is None:
+            return None
+        masked = not self.context["sees_requester"]
+        return {
+            "name": mask_name(asked.name) if masked else asked.name,
+            "phone": mask_phone(asked.phone) if masked else asked.phone,
+            "wants_feedback": asked.wants_feedback,
+            "masked": masked,
+        }
+
+    @extend_schema_field(UploadSerializer(many=True))
+    def get_uploads(self, incident: Incident) -> Any:
+        return UploadSerializer(self.context["uploads"], many=True).data
+
+    @extend_schema_field(PhotosSerializer)
+    def get_photos(self, incident: Incident) -> dict[str, int]:
+        with_report = sum(upload.history_seq is None for upload in self.context["uploads"])
+        return {"expected": incident.photos_expected, "arrived": with_report}
+
+    @extend_schema_field(AllowedSerializer(many=True))
+    def get_allowed_actions(self, incident: Incident) -> Any:
+        return AllowedSerializer(self.context["allowed"], many=True).data
+
+
+class UnitSerializer(serializers.Serializer[Any]):
+    grid = serializers.CharField(allow_null=True)
+    department = serializers.IntegerField(allow_null=True)
+
+
+class TransitionSerializer(serializers.Serializer[Transition]):
+    """A step of the history."""
+
+    seq = serializers.IntegerField()
+    action = serializers.CharField()
+    label = serializers.SerializerMethodField()
+    from_status = serializers.CharField()
+    to_status = serializers.ChoiceField(choices=Status.choices)
+    actor = PersonSerializer(allow_null=True)
+    entered_by = PersonSerializer(allow_null=True)
+    channel = serializers.ChoiceField(choices=Channel.choices)
+    happened_at = serializers.DateTimeField()
+    entered_at = serializers.DateTimeField()
+    note = serializers.CharField()
+    stage = serializers.IntegerField()
+    level = serializers.CharField()
+    from_unit = serializers.SerializerMethodField()
+    to_unit = serializers.SerializerMethodField()
+    responsible = PersonSerializer(allow_null=True)
+
+    def get_label(self, row: Transition) -> str:
+        others = {REPORT: _("reported it"), OVERDUE: _("told the level above that it is late")}
+        move = TRANSITIONS.get(row.action)
+        return str(move.done if move else others.get(row.action, row.action))
+
+    @extend_schema_field(UnitSerializer)
+    def get_from_unit(self, row: Transition) -> dict[str, Any]:
+        return {"grid": row.from_grid_id, "department": row.from_department_id}
+
+    @extend_schema_field(UnitSerializer)
+    def get_to_unit(self, row: Transition) -> dict[str, Any]:
+        return {"grid": row.to_grid_id, "department": row.to_department_id}
+
+
+class HistorySerializer(serializers.Serializer[Any]):
+    results = TransitionSerializer(many=True)
+
+
+class DueSerializer(serializers.Serializer[Any]):
+    """Why it is due when it is due."""
+
+    due_at = serializers.DateTimeField(allow_null=True)
+    running = serializers.BooleanField()
+    source = serializers.CharField(help_text=_("stage, total, external or none"))
+    lines = serializers.ListField(child=serializers.CharField())

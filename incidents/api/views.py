@@ -1,0 +1,241 @@
+"""Matters over REST: fetch through scope, one action, answer."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import FileResponse, Http404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from gridgov.common import clock
+from gridgov.common.api.pages import listing, page_of
+from gridgov.common.api.parsing import FormBody
+from gridgov.common.api.repeat import answer, body_hash
+from gridgov.common.api.schema import REPLAYED_HEADER, repeatable
+from gridgov.common.api.views import AnyFormat, View, one
+from gridgov.common.errors import DomainError, Invalid
+from gridgov.common.models import User
+from grids.models import Rule
+from incidents.actions import Outcome, attach, perform, report
+from incidents.actions.result import replay_of
+from incidents.api.inputs import (
+    ActionInput,
+    DueQuery,
+    IncidentQuery,
+    ReportInput,
+    UploadInput,
+    named_category,
+    named_grid,
+    named_unit,
+)
+from incidents.api.serializers import (
+    CategorySerializer,
+    DetailSerializer,
+    DueSerializer,
+    HistorySerializer,
+    IncidentSerializer,
+    UploadSerializer,
+)
+from incidents.models import Category, Incident, Upload
+from incidents.permissions import allowed_actions, may_see_requester
+from incidents.querysets import RELATED, ListFilters
+from incidents.workflow import TRANSITIONS
+
+
+class CategoryList(View):
+    @extend_schema(operation_id="categories", responses=CategorySerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """The kinds of matters of the townships one works in, with their limits and what they require."""
+        rows = list(Category.objects.visible_to(request.user).active().select_related("procedure"))
+        rules = Rule.objects.filter(township__in={row.township_id for row in rows})
+        known = {(rule.township_id, rule.rule_id): rule for rule in rules}
+        return Response(CategorySerializer([_category(row, known) for row in rows], many=True).data)
+
+
+def _category(row: Category, known: dict[tuple[str, str], Rule]) -> dict[str, Any]:
+    def rule(rule_id: str) -> dict[str, str] | None:
+        found = known.get((str(row.township_id), rule_id))
+        return {"id": rule_id, "clause": found.clause, "text": found.text} if found else None
+
+    spec = row.procedure.spec
+    steps = {"feedback": spec.feedback, "return_visit": spec.return_visit, "verify": spec.verify}
+    return {
+        "code": row.code,
+        "name": row.name,
+        "kind": row.kind,
+        "township": row.township_id,
+        "limits": {key: {"n": limit.n, "unit": limit.unit} for key, limit in spec.limits.items()},
+        "requires": [
+            {"name": name, "when": when, "rule": rule(spec.rules.get(name, ""))}
+            for name, when in steps.items()
+            if when != "none"
+        ],
+        "must_report": row.must_report,
+        "rule": rule(row.rule_id),
+    }
+
+
+class IncidentList(View):
+    @extend_schema(
+        operation_id="incidents", parameters=[IncidentQuery], responses=page_of(IncidentSerializer)
+    )
+    def get(self, request: Request) -> Response:
+        """What one sees, newest arrival first."""
+        asked = self.asked(IncidentQuery)
+        as_of = clock.now()
+        key = asked.pop("cursor", None)
+        page = Incident.objects.page_for(request.user, ListFilters(**asked), key)
+        return listing(
+            request,
+            IncidentSerializer(page.rows, many=True).data,
+            next=page.next.encode() if page.next else None,
+            previous=page.previous.encode() if page.previous else None,
+            as_of=as_of,
+        )
+
+    @extend_schema(
+        operation_id="report",
+        request=ReportInput,
+        responses=repeatable(IncidentSerializer),
+        parameters=[REPLAYED_HEADER],
+    )
+    def post(self, request: Request) -> Response:
+        """Reports a matter. Photos follow by POST uploads/, before or after."""
+        given = self.taken(ReportInput)
+        outcome = _report(request.user, given)
+        return answer(IncidentSerializer(outcome.incident).data, replayed=outcome.replayed)
+
+
+def _report(user: User, given: dict[str, Any]) -> Outcome:
+    client_uuid, content = given.pop("client_uuid"), body_hash(given, "report")
+    try:
+        grid = named_grid(user, given["grid"])
+        given |= {"grid": grid, "category": named_category(grid.township_code, given["category"])}
+    except DomainError:  # a repeat is answered even where its grid or category has ended since
+        before = replay_of(Incident, "reporter_user", user, client_uuid, content)
+        if before is None:
+            raise
+        return Outcome(Incident.objects.for_list().get(pk=before.pk), replayed=True)
+    return report(user=user, client_uuid=client_uuid, body_hash=content, **given)
+
+
+class IncidentDetail(View):
+    @extend_schema(operation_id="incident", responses=DetailSerializer)
+    def get(self, request: Request, pk: UUID) -> Response:
+        return Response(detail(request.user, _seen(request.user, pk)))
+
+
+def _seen(user: User, pk: UUID) -> Incident:
+    return one(Incident.objects.visible_to(user).select_related(*RELATED, "requester"), pk=pk)
+
+
+def detail(user: User, incident: Incident) -> Any:
+    context = {
+        "uploads": list(Upload.objects.filter(incident=incident).order_by("created_at", "id")),
+        "allowed": allowed_actions(user, incident),
+        "sees_requester": hasattr(incident, "requester") and may_see_requester(user, incident),
+    }
+    return DetailSerializer(incident, context=context).data
+
+
+class IncidentAction(View):
+    @extend_schema(
+        operation_id="act",
+        request=ActionInput,
+        responses={200: DetailSerializer},
+        parameters=[
+            REPLAYED_HEADER,
+            OpenApiParameter("action", OpenApiTypes.STR, OpenApiParameter.PATH, enum=sorted(TRANSITIONS)),
+        ],
+    )
+    def post(self, request: Request, pk: UUID, action: str) -> Response:
+        """Takes one of the actions that the matter lists in `allowed_actions`, with the arguments listed there."""
+        if action not in TRANSITIONS:
+            raise Http404
+        incident = _seen(request.user, pk)
+        given = self.taken(ActionInput)
+        outcome = _act(request.user, incident, action, given)
+        return answer(detail(request.user, outcome.incident), replayed=outcome.replayed, created=200)
+
+
+def _act(user: User, incident: Incident, action: str, given: dict[str, Any]) -> Outcome:
+    client_uuid, content = given.pop("client_uuid"), body_hash(given, incident.pk, action)
+    unknown = None
+    if "to" in given:
+        try:
+            given["to"] = named_unit(user, incident, given["to"])
+        except (
+            Invalid
+        ) as error:  # told only if nothing else stands in the way: replay, right and state come first
+            unknown, given["to"] = error, None
+    try:
+        return perform(
+            user=user, incident=incident, action=action, client_uuid=client_uuid, body_hash=content, **given
+        )
+    except Invalid:
+        if unknown is not None:
+            raise unknown from None
+        raise
+
+
+class IncidentHistory(View):
+    @extend_schema(operation_id="history", responses=HistorySerializer)
+    def get(self, request: Request, pk: UUID) -> Response:
+        """All steps, oldest first."""
+        incident = _seen(request.user, pk)
+        rows = incident.history.select_related("actor", "entered_by", "responsible").order_by("seq")
+        return Response(HistorySerializer({"results": rows}).data)
+
+
+class IncidentDue(View):
+    @extend_schema(operation_id="due", parameters=[DueQuery], responses=DueSerializer)
+    def get(self, request: Request, pk: UUID) -> Response:
+        """Why it is due when it is due; with `start`, what if the clock had begun then."""
+        from incidents import due  # noqa: PLC0415
+
+        asked = self.asked(DueQuery)
+        return Response(DueSerializer(due.explain(_seen(request.user, pk), start=asked.get("start"))).data)
+
+
+class UploadList(View):
+    parser_classes = (FormBody,)
+
+    @extend_schema(
+        operation_id="upload",
+        request=UploadInput,
+        responses=repeatable(UploadSerializer),
+        parameters=[REPLAYED_HEADER],
+    )
+    def post(self, request: Request) -> Response:
+        """A photo (JPEG, PNG or WebP, at most 20 MB). It may arrive before its report and waits for it 7 days."""
+        given = self.taken(UploadInput)
+        upload, replayed = attach(user=request.user, **given)
+        return answer(UploadSerializer(upload).data, replayed=replayed)
+
+
+class UploadFile(View):
+    content_negotiation_class = AnyFormat
+
+    @extend_schema(
+        operation_id="upload_file",
+        responses={(200, "image/jpeg"): OpenApiResponse(OpenApiTypes.BINARY)},
+    )
+    def get(self, request: Request, pk: UUID) -> FileResponse:
+        """The photo itself, for whoever sees its matter."""
+        return serve(one(Upload.objects.visible_to(request.user), pk=pk))
+
+
+def serve(upload: Upload) -> FileResponse:
+    """A stored file under a name of our own, shown in place only if it is an image, and never as anything else."""
+    try:
+        file = upload.file.open("rb")
+    except FileNotFoundError as error:
+        raise Http404 from error
+    image = upload.content_type.startswith("image/")
+    name = f"{upload.pk}.{upload.file.name.rpartition('.')[2]}"
+    response = FileResponse(file, as_attachment=not image, filename=name, content_type=upload.content_type)
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response
