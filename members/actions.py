@@ -297,10 +297,8 @@ def follow_succession(*, succession: Succession) -> list[Appointment]:
         held.until, held.reason = max(held.since, day), succession.reason
     Appointment.objects.bulk_update(moving, ["until", "reason"])
     Appointment.objects.bulk_create(made)
-    _after_change(
-        users=[held.member.user_id for held in moving],
-        posts=[held.post for held in moving] + list(posts.values()),
-    )
+    # The old grid's posts are not announced: its open work goes to the successor, not up to the grid above.
+    _after_change(users=[], posts=list(posts.values()))
     sync_grants(township_code=new.township_code)  # the successor's head may read the old grid's history
     return made
 

@@ -1,0 +1,32 @@
+"""`manage.py setup_township --code --name --plan N [--villages FILE]`: a real township, empty of people."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError, CommandParser
+
+from gridgov.common.errors import DomainError
+from gridgov.plans.actions import set_up
+from gridgov.plans.divisions import read_places
+
+
+class Command(BaseCommand):
+    help = "Sets up a real, empty township under a plan."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--code", required=True, help="9 digits, as the National Bureau of Statistics gives them")
+        parser.add_argument("--name", required=True)
+        parser.add_argument("--plan", type=int, required=True, help="1 to 10")
+        parser.add_argument("--villages", type=Path, help="csv or xlsx with the columns code,name")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            villages = read_places(options["villages"]) if options["villages"] else []
+            township = set_up(code=options["code"], name=options["name"], villages=villages, plan=options["plan"])
+        except OSError as error:
+            raise CommandError(f"{options['villages']}: {error.strerror}") from error
+        except DomainError as error:
+            raise CommandError(str(error.detail)) from error
+        self.stdout.write(
+            f"{township}: {len(villages)} villages, plan {township.plan_number} 《{township.plan_title}》"
+        )
