@@ -62,7 +62,7 @@ pins: $(VENV)/.dev ## compile requirements*.in to hashed pins (UPGRADE=--upgrade
 PIN_FLAGS := --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
 messages: env ## collect the texts into locale/*.po (needs gettext) and compile them
-	@$(BIN)/python manage.py makemessages --all --no-wrap --no-obsolete --add-location file \
+	@$(BIN)/python manage.py makemessages --locale zh_Hans --no-wrap --no-obsolete --add-location file \
 		--ignore .venv --ignore node_modules --ignore var --ignore tests --ignore static/vendor
 	@$(BIN)/python deploy/messages.py
 
