@@ -18,6 +18,7 @@ from gridgov.common.api.views import AnyFormat, View, one
 from gridgov.common.errors import DomainError, Invalid
 from gridgov.common.models import User
 from grids.models import Rule
+from incidents import due
 from incidents.actions import Outcome, attach, perform, report
 from incidents.actions.result import replay_of
 from incidents.api.inputs import (
@@ -193,8 +194,6 @@ class IncidentDue(View):
     @extend_schema(operation_id="due", parameters=[DueQuery], responses=DueSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
         """Why it is due when it is due; with `start`, what if the clock had begun then."""
-        from incidents import due  # noqa: PLC0415
-
         asked = self.asked(DueQuery)
         return Response(DueSerializer(due.explain(_seen(request.user, pk), start=asked.get("start"))).data)
 

@@ -1,0 +1,57 @@
+"""What waits for a person: one definition for the desk, the inbox badge and the API."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, F, OuterRef, Q, Subquery
+
+from gridgov.common import clock
+from gridgov.common.models import User
+from incidents.models import Incident, Stage
+from incidents.querysets import IncidentQuerySet
+
+MOST = 50
+
+
+def bounds() -> tuple[datetime, datetime]:
+    """Now and the end of today (24:00, Asia/Shanghai)."""
+    return clock.now(), clock.start_of(clock.today() + timedelta(days=1))
+
+
+def counters(user: User) -> dict[str, int]:
+    """Late, due today, and all that wait; one query."""
+    now, end = bounds()
+    counted: dict[str, int] = (
+        Incident.objects.waiting_for(user)
+        .order_by()
+        .aggregate(
+            late=Count("pk", filter=Q(due_at__lt=now)),
+            due_today=Count("pk", filter=Q(due_at__gte=now, due_at__lte=end)),
+            open=Count("pk"),
+        )
+    )
+    return counted
+
+
+def waiting(user: User, most: int = MOST) -> dict[str, list[dict[str, Any]]]:
+    """The most urgent of each, with the time window of the unit's own stage; three queries."""
+    now, end = bounds()
+    rows = _with_window(Incident.objects.waiting_for(user))
+    return {
+        "late": _tasks(rows.filter(due_at__lt=now), most),
+        "due_today": _tasks(rows.filter(due_at__gte=now, due_at__lte=end), most),
+        "open": _tasks(rows.filter(Q(due_at=None) | Q(due_at__gt=end)), most),
+    }
+
+
+def _with_window(rows: IncidentQuerySet) -> IncidentQuerySet:
+    stages = Stage.objects.filter(incident=OuterRef("pk"), number=OuterRef("stage"))
+    return rows.for_list().annotate(since=Subquery(stages.values("started_at")[:1]))
+
+
+def _tasks(rows: IncidentQuerySet, most: int) -> list[dict[str, Any]]:
+    urgent = rows.order_by(F("due_at").asc(nulls_last=True), "reported_at", "id")[:most]
+    return [
+        {"incident": row, "window": {"since": row.since or row.reported_at, "until": row.due_at}}  # type: ignore[attr-defined]
+        for row in urgent
+    ]
