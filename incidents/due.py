@@ -1,0 +1,309 @@
+"""Why a matter is due when it is due, in sentences. The facts come from the ledger of each clock; nothing is guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from gridgov.common import clock
+from gridgov.common.worktime import Calendar as WorkCalendar
+from gridgov.common.worktime import Due, Entry, Kind, Limit, Step, StepKind, Unit, derive, is_late
+from grids.models import Calendar
+from incidents.models import Incident, Stage, Transition
+from incidents.models.time import limit_of
+
+STAGE, TOTAL, EXTERNAL, NONE = "stage", "total", "external", "none"
+TOTAL_NUMBER = 0
+
+
+@dataclass(frozen=True)
+class ClockView:
+    """One clock: a stage, the whole matter (number 0) or a superior body's deadline (no number)."""
+
+    number: int | None
+    purpose: str
+    unit: str
+    limit: str  # "" where the procedure sets none
+    due_at: datetime | None
+    running: bool
+    lines: list[str]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """`source`: which clock decides: stage, total, external or none. `lines` explain that one."""
+
+    due_at: datetime | None
+    running: bool
+    source: str
+    lines: list[str]
+    clocks: list[ClockView]
+
+
+def explain(incident: Incident, start: datetime | None = None) -> Explanation:
+    """The effective deadline and every clock behind it; five queries. `start`: what if the running stage began then."""
+    stages = list(
+        incident.stages.select_related("grid", "department").prefetch_related("ledger").order_by("number")
+    )
+    calendar = Calendar.objects.of(incident.township_code)
+    people = _who_set(incident, stages)
+    clocks = {stage.number: _clock_of(stage, calendar, people) for stage in stages}
+    if start is not None and incident.stage in clocks:
+        stage = next(stage for stage in stages if stage.number == incident.stage)
+        clocks[stage.number] = _what_if(stage, start, calendar)
+    current, total = clocks.get(incident.stage), clocks.get(TOTAL_NUMBER)
+    candidates = [(STAGE, current), (TOTAL, total), (EXTERNAL, _external(incident))]
+    dated = [(view.due_at, source, view) for source, view in candidates if view and view.due_at]
+    shown = [view for view in (*clocks.values(), candidates[2][1]) if view is not None]
+    if not dated:
+        return Explanation(due_at=None, running=False, source=NONE, lines=[no_deadline()], clocks=shown)
+    due_at, source, deciding = min(dated, key=lambda found: found[0])
+    lines = _headline(incident, due_at, source, dated, asked=start is not None) + deciding.lines
+    return Explanation(due_at, incident.is_open and deciding.running, source, lines, shown)
+
+
+def no_deadline() -> str:
+    return _("No deadline: the procedure sets none.")
+
+
+# --- the clocks --------------------------------------------------------------------------------------------------
+
+
+def _clock_of(stage: Stage, calendar: WorkCalendar, people: Mapping[datetime, str]) -> ClockView:
+    """A clock as it stands. The stored deadline holds: a later edit of the calendar does not move it."""
+    derived = stage.derived(calendar)
+    lines = sentences(derived.steps, people)
+    if derived.at != stage.due_at and stage.due_at is not None:
+        lines.append(
+            _("The calendar was changed afterwards; the deadline stays %(due)s.")
+            % {"due": moment(stage.due_at)}
+        )
+    return _view(stage, derived, stage.due_at, lines)
+
+
+def _what_if(stage: Stage, start: datetime, calendar: WorkCalendar) -> ClockView:
+    """The same limit from another start, without what happened since. A deadline set by a person stays."""
+    derived = derive(
+        [Entry(Kind.START, start, limit_of(stage.limit_n, stage.limit_unit), stage.until)], calendar
+    )
+    return _view(stage, derived, derived.at, sentences(derived.steps))
+
+
+def _view(stage: Stage, derived: Due, due_at: datetime | None, lines: list[str]) -> ClockView:
+    limit = limit_of(stage.limit_n, stage.limit_unit)
+    return ClockView(
+        number=stage.number,
+        purpose=stage.purpose,
+        unit=str(stage.unit or ""),
+        limit=limit_text(limit) if limit else "",
+        due_at=due_at,
+        running=derived.running and stage.ended_at is None,
+        lines=lines,
+    )
+
+
+def _external(incident: Incident) -> ClockView | None:
+    if incident.external_due is None:
+        return None
+    line = _("The superior body set the deadline %(due)s; nothing here moves it.")
+    if incident.external_no:
+        line = _("The superior body set the deadline %(due)s in %(number)s; nothing here moves it.")
+    return ClockView(
+        number=None,
+        purpose=EXTERNAL,
+        unit="",
+        limit="",
+        due_at=incident.external_due,
+        running=incident.is_open,
+        lines=[line % {"due": moment(incident.external_due), "number": incident.external_no}],
+    )
+
+
+def _who_set(incident: Incident, stages: Iterable[Stage]) -> dict[datetime, str]:
+    """Moment of the ledger row -> who set a deadline by hand there, from the history row behind it."""
+    by_stage = {stage.number: stage.started_at for stage in stages if stage.until}
+    by_seq = {row.history_seq: row.at for stage in stages for row in stage.ledger.all() if row.until}
+    if not by_stage and not by_seq:
+        return {}
+    rows = Transition.objects.filter(incident=incident).select_related("actor").order_by("seq")
+    found: dict[datetime, str] = {}
+    for row in rows:
+        at = by_seq.get(row.seq) or (by_stage.get(row.stage) if "deadline" in row.data else None)
+        if at is not None and row.actor is not None:
+            found.setdefault(at, row.actor.name)
+    return found
+
+
+def _headline(
+    incident: Incident,
+    due_at: datetime,
+    source: str,
+    dated: Sequence[tuple[datetime | None, str, ClockView]],
+    *,
+    asked: bool,
+) -> list[str]:
+    """What counts and why that one; that it is late is said only of what is still open."""
+    lines = []
+    if len(dated) > 1:
+        lines.append(_("The earliest deadline counts: %(what)s.") % {"what": named(source)})
+        lines += [
+            _("%(what)s: %(due)s") % {"what": named(other), "due": moment(at)}
+            for at, other, _view in dated
+            if at
+        ]
+    if not asked and incident.is_open and is_late(due_at, clock.now()):
+        lines.append(_("Late since %(due)s.") % {"due": moment(due_at)})
+    return lines
+
+
+def named(source: str) -> str:
+    """A kind of deadline in words."""
+    return {
+        STAGE: _("deadline of this stage"),
+        TOTAL: _("deadline of the whole matter"),
+        EXTERNAL: _("deadline of the superior body"),
+    }.get(source, "")
+
+
+# --- sentences ---------------------------------------------------------------------------------------------------
+
+
+def sentences(steps: Iterable[Step], people: Mapping[datetime, str] | None = None) -> list[str]:
+    """One sentence per step, in the reader's language."""
+    known = people or {}
+    return [
+        _fixed(step, known) if step.kind is StepKind.FIXED else SENTENCES[step.kind](step) for step in steps
+    ]
+
+
+def _limit(step: Step) -> str:
+    return _("%(limit)s from %(start)s: due %(due)s.") % {
+        "limit": limit_text(step.limit),
+        "start": moment(step.at),
+        "due": moment(step.due),
+    }
+
+
+def _fixed(step: Step, people: Mapping[datetime, str]) -> str:
+    values = {"due": moment(step.due), "at": moment(step.at)}
+    person = next((name for at, name in people.items() if at == step.at), "")
+    if person:
+        text = _("%(person)s set the deadline %(due)s on %(at)s.") % {**values, "person": person}
+    else:
+        text = _("The deadline %(due)s was set on %(at)s.") % values
+    return _with_reason(text, step)
+
+
+def _moved(step: Step) -> str:
+    return _("Began outside working time (%(start)s); counts from %(end)s.") % {
+        "start": moment(step.start),
+        "end": moment(step.end),
+    }
+
+
+def _paused(step: Step) -> str:
+    if step.end is None:
+        return _with_reason(_("Paused since %(start)s.") % {"start": moment(step.start)}, step)
+    return _stood_still(step, _("Paused from %(start)s to %(end)s."))
+
+
+def _stopped(step: Step) -> str:
+    if step.end is None:
+        return _with_reason(_("Stopped on %(start)s.") % {"start": moment(step.start)}, step)
+    return _stood_still(step, _("Stood still from %(start)s to %(end)s."))
+
+
+def _stood_still(step: Step, text: str) -> str:
+    text %= {"start": moment(step.start), "end": moment(step.end)}
+    if step.due is not None:
+        text = _("%(before)s Due %(due)s after that.") % {"before": text, "due": moment(step.due)}
+    return _with_reason(text, step)
+
+
+def _extended(step: Step) -> str:
+    values = {"limit": limit_text(step.limit), "at": moment(step.at), "due": moment(step.due)}
+    return _with_reason(_("Extended by %(limit)s on %(at)s: due %(due)s.") % values, step)
+
+
+def _holiday(step: Step) -> str:
+    values = {"name": step.name or _("Holiday"), "days": _days(step)}
+    return _("%(name)s %(days)s: not counted.") % values
+
+
+def _make_up(step: Step) -> str:
+    name = step.name or _("Holiday")
+    return _("%(days)s is a make-up working day (%(name)s): counted.") % {"days": _days(step), "name": name}
+
+
+def _weekend(step: Step) -> str:
+    text = ngettext(
+        "Weekends from %(first)s to %(last)s: %(n)d day not counted.",
+        "Weekends from %(first)s to %(last)s: %(n)d days not counted.",
+        step.days,
+    )
+    return text % {"first": day(step.first), "last": day(step.last), "n": step.days}
+
+
+def _provisional(step: Step) -> str:
+    return _("%(year)s holidays not yet imported, weekends assumed.") % {"year": step.year}
+
+
+SENTENCES: Mapping[StepKind, Callable[[Step], str]] = {
+    StepKind.LIMIT: _limit,
+    StepKind.NO_DEADLINE: lambda _step: no_deadline(),
+    StepKind.MOVED: _moved,
+    StepKind.PAUSED: _paused,
+    StepKind.STOPPED: _stopped,
+    StepKind.EXTENDED: _extended,
+    StepKind.HOLIDAY: _holiday,
+    StepKind.MAKE_UP: _make_up,
+    StepKind.WEEKEND: _weekend,
+    StepKind.PROVISIONAL: _provisional,
+}
+
+
+def _with_reason(text: str, step: Step) -> str:
+    if not step.reason:
+        return text
+    return _("%(before)s Reason: %(reason)s") % {"before": text, "reason": step.reason}
+
+
+def _days(step: Step) -> str:
+    if step.first == step.last:
+        return day(step.first)
+    return _("%(first)s to %(last)s") % {"first": day(step.first), "last": day(step.last)}
+
+
+def limit_text(limit: Limit | None) -> str:
+    """5 working days."""
+    if limit is None:
+        return ""
+    n = limit.n
+    text = {
+        Unit.MINUTES: ngettext("%(n)d minute", "%(n)d minutes", n),
+        Unit.HOURS: ngettext("%(n)d hour", "%(n)d hours", n),
+        Unit.WORKING_HOURS: ngettext("%(n)d working hour", "%(n)d working hours", n),
+        Unit.WORKING_DAYS: ngettext("%(n)d working day", "%(n)d working days", n),
+        Unit.CALENDAR_DAYS: ngettext("%(n)d calendar day", "%(n)d calendar days", n),
+    }[limit.unit]
+    return text % {"n": n}
+
+
+def moment(at: datetime | None) -> str:
+    """As people read it: 11月23日 16:30, with the year when it is another one."""
+    if at is None:
+        return ""
+    here = clock.local(at)
+    same_year = here.year == clock.today().year
+    return date_format(here, "DAY_AND_TIME_FORMAT" if same_year else "DATETIME_FORMAT")
+
+
+def day(on: date | None) -> str:
+    if on is None:
+        return ""
+    return date_format(on, "MONTH_DAY_FORMAT" if on.year == clock.today().year else "DATE_FORMAT")
