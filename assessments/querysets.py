@@ -12,7 +12,7 @@ from grids.enums import Verb
 from grids.querysets import any_of, places_of
 
 if TYPE_CHECKING:
-    from assessments.models import Assessment, Score  # noqa: F401 - named in the bases
+    from assessments.models import Assessment, Score
 
 
 class AssessmentQuerySet(models.QuerySet["Assessment"]):
@@ -25,7 +25,9 @@ class AssessmentQuerySet(models.QuerySet["Assessment"]):
         return self.filter(Q(township__in=scoring) | (Q(township__in=working) & public))
 
     def for_list(self) -> AssessmentQuerySet:
-        return self.select_related("scheme", "township").order_by("-starts_on", "-version", "id")
+        """Newest month first, with what the sheet says of itself."""
+        related = self.select_related("scheme", "township", "computed_by__member")
+        return related.order_by("-starts_on", "-version", "id")
 
 
 class ScoreQuerySet(models.QuerySet["Score"]):

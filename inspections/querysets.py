@@ -54,7 +54,9 @@ class PatrolQuerySet(models.QuerySet["Patrol"]):
             return Page([], None, None)
         rows = arms[0] if len(arms) == 1 else arms[0].union(*arms[1:])
         ids = [pk for pk, _ in rows.order_by(*order(backwards=backwards, at="started_at"))[: size + 1]]
-        found = self._bare().filter(pk__in=ids).for_list().order_by(*order(backwards=backwards, at="started_at"))
+        found = (
+            self._bare().filter(pk__in=ids).for_list().order_by(*order(backwards=backwards, at="started_at"))
+        )
         return page_of(list(found), key, size, at="started_at")
 
     def _arms(self, user: Any, grid: str) -> list[PatrolQuerySet]:
@@ -70,7 +72,7 @@ class PatrolQuerySet(models.QuerySet["Patrol"]):
     def _top(self, arm: PatrolQuerySet, key: Key | None, size: int) -> models.QuerySet[Any, Any]:
         if key is not None:
             arm = arm.filter(key.condition(at="started_at"))
-        top = arm.order_by(*order(key is not None and key.backwards, at="started_at"))[:size]
+        top = arm.order_by(*order(backwards=key is not None and key.backwards, at="started_at"))[:size]
         return self._bare().filter(pk__in=top.values("pk")).values_list("id", "started_at")
 
     def _bare(self) -> PatrolQuerySet:
