@@ -84,12 +84,16 @@ def setup_township(
     if town.problem() or town.kind != Kind.TOWNSHIP:
         raise Invalid(town.problem() or _("The code of a township has 9 digits."), code="invalid_grid")
     if Grid.objects.filter(pk=town.code).exists():
-        raise Conflict(_("The township %(code)s is there already.") % {"code": town.code}, code="township_exists")
+        raise Conflict(
+            _("The township %(code)s is there already.") % {"code": town.code}, code="township_exists"
+        )
     grid = _unsaved(town, started_on or clock.today())
     grid.save(force_insert=True)
     township = Township.objects.create(grid=grid)
     _seed_calendar(grid)
-    add_grids(grids=[NewGrid(*village) for village in villages], township_code=grid.code, started_on=started_on)
+    add_grids(
+        grids=[NewGrid(*village) for village in villages], township_code=grid.code, started_on=started_on
+    )
     return township
 
 
@@ -165,7 +169,9 @@ def succeed(*, old: Grid, new: Grid, reason: str, on: date | None = None) -> Suc
     if not reason.strip():
         raise Invalid(_("A reason is needed."), errors={"reason": [_("A reason is needed.")]})
     if Grid.objects.filter(parent=old, ended_on=None).exclude(pk=new.pk).exists():
-        raise Conflict(_("There are still grids below it; they need a successor first."), code="invalid_succession")
+        raise Conflict(
+            _("There are still grids below it; they need a successor first."), code="invalid_succession"
+        )
     if Succession.objects.filter(old=old, new=new).exists():
         raise Conflict(_("This succession is recorded already."), code="invalid_succession")
     succession = Succession.objects.create(old=old, new=new, on=day, reason=reason.strip())
@@ -296,5 +302,7 @@ def change_calendar(
     try:
         counting(calendar)
     except ValueError as error:
-        raise Invalid(_("This is no working time: %(reason)s") % {"reason": error}, code="invalid_calendar") from error
+        raise Invalid(
+            _("This is no working time: %(reason)s") % {"reason": error}, code="invalid_calendar"
+        ) from error
     return calendar

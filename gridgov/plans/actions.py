@@ -37,7 +37,12 @@ class Changes:
 
 @transaction.atomic
 def set_up(
-    *, code: str, name: str, villages: Iterable[tuple[str, str]] = (), plan: int, started_on: date | None = None
+    *,
+    code: str,
+    name: str,
+    villages: Iterable[tuple[str, str]] = (),
+    plan: int,
+    started_on: date | None = None,
 ) -> Township:
     """A real township, empty of people, under a plan."""
     _known(plan)
@@ -66,7 +71,9 @@ def load_plan(
         raise Conflict(detail, code="other_plan")
     changes = Changes()
     _take_settings(township, preset, changes)
-    changes.added += [f"role {role.code}" for role in create_roles(township=township.grid, names=preset.roles)]
+    changes.added += [
+        f"role {role.code}" for role in create_roles(township=township.grid, names=preset.roles)
+    ]
     _take_tiers(township, preset, changes)
     _take_rules(township, preset, changes)
     _take_procedures(township, preset, changes)
@@ -85,7 +92,9 @@ def load_plan(
 
 def _known(number: int) -> Preset:
     if number not in loader.PLANS:
-        raise Invalid(_("There is no plan %(number)d; plans go from 1 to 10.") % {"number": number}, code="no_plan")
+        raise Invalid(
+            _("There is no plan %(number)d; plans go from 1 to 10.") % {"number": number}, code="no_plan"
+        )
     if not loader.has_preset(number):
         raise Invalid(_("Plan %(number)d is not in gridgov yet.") % {"number": number}, code="no_plan")
     return loader.preset(number)
@@ -248,7 +257,9 @@ class NewProcedure(NamedTuple):
 def publish_procedures(*, township: Grid, procedures: Sequence[NewProcedure]) -> list[Procedure]:
     """New versions become current for what begins from now on; running matters keep theirs."""
     codes = [new.code for new in procedures]
-    current = {p.code: p for p in Procedure.objects.filter(township=township, code__in=codes, is_current=True)}
+    current = {
+        p.code: p for p in Procedure.objects.filter(township=township, code__in=codes, is_current=True)
+    }
     made = []
     for new in procedures:
         before = current.get(new.code)

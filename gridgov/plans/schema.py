@@ -119,7 +119,9 @@ class Preset(Spec):
         _no_doubles("procedures", [procedure.code for procedure in self.procedures])
         _no_doubles("categories", [category.code for category in self.categories])
         procedures = {procedure.code for procedure in self.procedures}
-        problems = [f"no rule {rule} (named by {who})" for who, rule in self._named_rules() if rule not in known]
+        problems = [
+            f"no rule {rule} (named by {who})" for who, rule in self._named_rules() if rule not in known
+        ]
         problems += [
             f"no procedure {category.procedure} (named by category {category.code})"
             for category in self.categories

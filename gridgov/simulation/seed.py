@@ -79,7 +79,9 @@ def seed(
     (default: what the plan expects). Raises Conflict where people work already.
     """
     if Member.objects.filter(township_code=township.pk).exists():
-        raise Conflict(_("People work in this township already; the demo would mix with them."), code="has_members")
+        raise Conflict(
+            _("People work in this township already; the demo would mix with them."), code="has_members"
+        )
     since = first_day()
     villages = list(Grid.objects.active().filter(township_code=township.pk, kind=Kind.VILLAGE).for_list())
     if not villages:
@@ -132,8 +134,10 @@ def _people(township: Township, hashes: Mapping[str, str], since: date) -> dict[
 
 
 def _name(index: int) -> str:
-    return SURNAMES[index % len(SURNAMES)] + STEMS[index // len(SURNAMES) % len(STEMS)] + (
-        STEMS[index // (len(SURNAMES) * len(STEMS)) - 1] if index >= len(SURNAMES) * len(STEMS) else ""
+    return (
+        SURNAMES[index % len(SURNAMES)]
+        + STEMS[index // len(SURNAMES) % len(STEMS)]
+        + (STEMS[index // (len(SURNAMES) * len(STEMS)) - 1] if index >= len(SURNAMES) * len(STEMS) else "")
     )
 
 
@@ -189,7 +193,10 @@ def add_demo_rules(*, township: Grid, limits: bool = True) -> None:
             NewProcedure(
                 code,
                 f"{procedure.name}（时限为{DEMO_ONLY}）",
-                {**procedure.data, "limits": LADDER_LIMITS if procedure.spec.start == "own" else URGENT_LIMITS},
+                {
+                    **procedure.data,
+                    "limits": LADDER_LIMITS if procedure.spec.start == "own" else URGENT_LIMITS,
+                },
             )
             for code, procedure in current.items()
         ]

@@ -14,7 +14,9 @@ class Command(BaseCommand):
     help = "Sets up a real, empty township under a plan."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--code", required=True, help="9 digits, as the National Bureau of Statistics gives them")
+        parser.add_argument(
+            "--code", required=True, help="9 digits, as the National Bureau of Statistics gives them"
+        )
         parser.add_argument("--name", required=True)
         parser.add_argument("--plan", type=int, required=True, help="1 to 10")
         parser.add_argument("--villages", type=Path, help="csv or xlsx with the columns code,name")
@@ -22,7 +24,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             villages = read_places(options["villages"]) if options["villages"] else []
-            township = set_up(code=options["code"], name=options["name"], villages=villages, plan=options["plan"])
+            township = set_up(
+                code=options["code"], name=options["name"], villages=villages, plan=options["plan"]
+            )
         except OSError as error:
             raise CommandError(f"{options['villages']}: {error.strerror}") from error
         except DomainError as error:
