@@ -16,7 +16,7 @@ from gridgov.common import clock
 from gridgov.common.paging import PAGE_SIZE, Key, Page, order, page_of
 from grids.enums import Verb
 from grids.models import Grid
-from grids.querysets import Place, any_of, condition, places_of
+from grids.querysets import Place, any_of, condition, next_code, places_of
 from members.enums import DutyKind, Per
 from members.models import Duty
 from members.querysets import standing_of
@@ -65,7 +65,7 @@ class PatrolQuerySet(models.QuerySet["Patrol"]):
         own = Q(member=member.pk) if member else None
         if grid:
             places = Grid.objects.all().cut_down(places, grid)
-            own = own & Q(grid__startswith=grid) if own else None
+            own = own & Q(grid__gte=grid, grid__lt=next_code(grid)) if own else None
         arms = [self._bare().filter(condition(place)) for place in places]
         return [*arms, self._bare().filter(own)] if own else arms
 
