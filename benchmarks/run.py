@@ -1,0 +1,220 @@
+"""One database, asked line by line over standard input: `make bench` holds several of these side by side.
+
+A line is a JSON list [name, arguments…]; the answer is one JSON line. The process keeps its connection and its memory, so
+figures of two sizes can be taken in turn.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.settings")
+django.setup()
+
+from django.core.management import call_command  # noqa: E402
+from django.db import connection, transaction  # noqa: E402
+from django.test.utils import CaptureQueriesContext  # noqa: E402
+from knox.models import AuthToken  # noqa: E402
+from rest_framework.test import APIClient  # noqa: E402
+
+from benchmarks import world  # noqa: E402
+from benchmarks.measure import median_of, paired  # noqa: E402
+from gridgov.common import clock  # noqa: E402
+from grids.models import Grid  # noqa: E402
+from incidents.actions import sweep  # noqa: E402
+from incidents.models import Escalation, Incident, Transition  # noqa: E402
+from members.models import InboxMessage  # noqa: E402
+
+CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
+FILTERS = {
+    "all": {},
+    "status": {"status": "verified"},
+    "category": {"category": "dispute"},
+    "open": {"open": "true"},
+    "overdue": {"overdue": "true"},
+    "mine": {"mine": "true"},
+    "q": {"q": "000000000007"},
+}
+_clients: dict[str, APIClient] = {}
+
+
+def client(who: str) -> APIClient:
+    if who not in _clients:
+        made = APIClient()
+        _token, text = AuthToken.objects.create(user=getattr(world.people(), who))
+        made.credentials(HTTP_AUTHORIZATION=f"Token {text}")
+        _clients[who] = made
+    return _clients[who]
+
+
+def statements(work: Callable[[], object]) -> int:
+    """How many SQL statements, transaction control aside."""
+    with CaptureQueriesContext(connection) as seen:
+        work()
+    return sum(not query["sql"].startswith(CONTROL) for query in seen.captured_queries)
+
+
+def prepare(size: int) -> dict[str, Any]:
+    call_command("migrate", run_syncdb=True, verbosity=0)
+    world.build(size)
+    return {"rows": Incident.objects.count()}
+
+
+def listing(who: str, name: str, times: int) -> dict[str, Any]:
+    """Milliseconds of one answered list, and its statements."""
+    asker = client(who)
+
+    def ask() -> None:
+        answer = asker.get("/api/v1/incidents/", FILTERS[name])
+        assert answer.status_code == 200, answer.content
+
+    return {"sql": statements(ask), "ms": median_of(ask, times=times, rounds=1)}
+
+
+def _report() -> dict[str, Any]:
+    group = Grid.objects.filter(township_code=world.CODE, kind="group").order_by("code")[0]
+    return {
+        "client_uuid": str(uuid.uuid4()),
+        "grid": group.code,
+        "category": "request",
+        "title": "路灯不亮",
+        "description": "村口第三盏路灯不亮,晚上看不见路。",
+        "address": "村口",
+        "requester": {"name": "赵甲", "phone": "00010000001", "wants_feedback": True},
+        "latitude": "34.260000",
+        "longitude": "117.430000",
+        "accuracy_m": 12,
+    }
+
+
+def create(times: int) -> dict[str, Any]:
+    asker, body = client("worker"), _report()
+
+    def ours() -> None:
+        answer = asker.post("/api/v1/incidents/", body | {"client_uuid": str(uuid.uuid4())}, format="json")
+        assert answer.status_code == 201, answer.content
+
+    def floor() -> None:
+        answer = asker.post("/floor/", body | {"client_uuid": str(uuid.uuid4())}, format="json")
+        assert answer.status_code == 201, answer.content
+
+    ours()
+    counted = statements(ours)
+    found = paired(ours, floor, times=times)
+    return {"sql": counted, **vars(found)}
+
+
+def act(times: int) -> dict[str, Any]:
+    """`accept` of as many fresh matters, against the floor's update."""
+    asker, body = client("worker"), _report()
+    floor_id = asker.post("/floor/", body, format="json").json()["id"]
+    version = [1]
+
+    def fresh(number: int) -> list[str]:
+        made = []
+        for _ in range(number):
+            answer = asker.post(
+                "/api/v1/incidents/", body | {"client_uuid": str(uuid.uuid4())}, format="json"
+            )
+            made.append(answer.json()["id"])
+        return made
+
+    waiting = fresh(times * 7 + 8)
+
+    def ours() -> None:
+        answer = asker.post(
+            f"/api/v1/incidents/{waiting.pop()}/actions/accept/",
+            {"client_uuid": str(uuid.uuid4())},
+            format="json",
+        )
+        assert answer.status_code == 200, answer.content
+
+    def floor() -> None:
+        answer = asker.put(
+            "/floor/", {"id": floor_id, "version": version[0], "status": "accepted"}, format="json"
+        )
+        version[0] += 1
+        assert answer.json()["changed"] == 1
+
+    ours()
+    counted = statements(ours)
+    return {"sql": counted, **vars(paired(ours, floor, times=times))}
+
+
+def make_late(number: int) -> dict[str, Any]:
+    """All incidents open with a deadline ahead, `number` of them past it."""
+    now = clock.now()
+    Incident.objects.all().update(
+        is_open=True, status="accepted", is_late=False, due_at=now + timedelta(days=30), escalate_at=None
+    )
+    ids = list(Incident.objects.order_by("id").values_list("pk", flat=True)[:number])
+    for start in range(0, len(ids), 500):
+        some = Incident.objects.filter(pk__in=ids[start : start + 500])
+        some.update(due_at=now - timedelta(hours=1), escalate_at=now - timedelta(hours=1))
+    Incident.objects.filter(escalate_at=None).update(escalate_at=now + timedelta(days=30))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    return {"open": Incident.objects.filter(is_open=True).count(), "late": number}
+
+
+def sweeping() -> dict[str, Any]:
+    """The sweep, against bulk_create and bulk_update of the very rows it writes, each rolled back."""
+    with transaction.atomic():
+        told = sweep()
+        ready = [list(model.objects.all()) for model in (Escalation, InboxMessage)]
+        history = list(Transition.objects.filter(action="overdue"))
+        late = list(Incident.objects.filter(is_late=True))
+        transaction.set_rollback(True)
+    for row in (*ready[1], *history, *ready[0]):
+        row.pk = None
+
+    def ours() -> None:
+        with transaction.atomic():
+            assert sweep() == told
+            transaction.set_rollback(True)
+
+    def floor() -> None:
+        with transaction.atomic():
+            for rows in (*ready, history):
+                type(rows[0]).objects.bulk_create(rows, batch_size=500)
+            Incident.objects.bulk_update(late, ["is_late", "version", "escalate_at"], batch_size=500)
+            transaction.set_rollback(True)
+        for rows in (*ready, history):
+            for row in rows:
+                row.pk = None
+                row._state.adding = True  # noqa: SLF001  as if just made
+
+    floor()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = paired(ours, floor, times=1)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    return {"told": told, "grown_mb": grown / 1024, **vars(found)}
+
+
+COMMANDS: dict[str, Callable[..., dict[str, Any]]] = {
+    "prepare": prepare,
+    "listing": listing,
+    "create": create,
+    "act": act,
+    "make_late": make_late,
+    "sweeping": sweeping,
+}
+
+
+def main() -> None:
+    for line in sys.stdin:
+        name, *arguments = json.loads(line)
+        print(json.dumps(COMMANDS[name](*arguments)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

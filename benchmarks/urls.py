@@ -1,0 +1,8 @@
+"""The product's addresses and the floor's."""
+
+from django.urls import path
+
+from benchmarks.floor.views import FloorList
+from gridgov.urls import urlpatterns as product
+
+urlpatterns = [path("floor/", FloorList.as_view()), *product]
