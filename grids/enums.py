@@ -26,7 +26,7 @@ class Use(models.TextChoices):
 
 class CodeSource(models.TextChoices):
     NBS = "nbs", _("National Bureau of Statistics")
-    LOCAL = "local", _("local (900–999)")
+    LOCAL = "local", _("given out locally")
 
 
 class Verb(models.TextChoices):

@@ -51,7 +51,7 @@ IN_ADMIN_PAGES = (RoleCode.VILLAGE_HEAD, RoleCode.CLERK)
 
 
 @transaction.atomic
-def create_roles(*, township: Grid, names: Mapping[str, str] | None = None) -> list[Role]:
+def create_roles(*, township: Grid, names: Mapping[RoleCode, str] | None = None) -> list[Role]:
     """The default roles that the township does not have yet, under the plan's names where it has any."""
     there = set(Role.objects.filter(township=township).values_list("code", flat=True))
     return Role.objects.bulk_create(
@@ -108,12 +108,19 @@ class NewPerson(NamedTuple):
 def create_people(*, people: Sequence[NewPerson], township_code: str) -> list[Member]:
     """Many members with their logins in a few statements, in the order given. No hashing happens here."""
     users = User.objects.bulk_create(
-        [User(username=person.username, password=person.password or make_password(None)) for person in people],
+        [
+            User(username=person.username, password=person.password or make_password(None))
+            for person in people
+        ],
         batch_size=500,
     )
     members = [
         Member(
-            user=user, name=person.name, phone=person.phone, residence=person.residence, township_code=township_code
+            user=user,
+            name=person.name,
+            phone=person.phone,
+            residence=person.residence,
+            township_code=township_code,
         )
         for person, user in zip(people, users, strict=True)
     ]
@@ -125,7 +132,8 @@ def create_people(*, people: Sequence[NewPerson], township_code: str) -> list[Me
 def create_departments(*, township: Grid, names: Sequence[str], from_plan: bool) -> list[Department]:
     """Departments, each with the post of its duty officer, vacant."""
     made = [
-        Department(township=township, township_code=township.pk, name=name, from_plan=from_plan) for name in names
+        Department(township=township, township_code=township.pk, name=name, from_plan=from_plan)
+        for name in names
     ]
     bulk_create_with_history(made, Department)
     role = Role.objects.get(township=township, code=RoleCode.OFFICER)
@@ -145,13 +153,19 @@ def create_posts(*, posts: Sequence[Post]) -> list[Post]:
 
 
 @transaction.atomic
-def appoint_many(*, placements: Sequence[tuple[Member, Post]], since: date | None = None) -> list[Appointment]:
+def appoint_many(
+    *, placements: Sequence[tuple[Member, Post]], since: date | None = None
+) -> list[Appointment]:
     """Main holders for many posts in a few statements; the posts must be vacant from then on."""
     first = since or clock.today()
     posts = [post for _member, post in placements]
-    taken = Appointment.objects.filter(post__in=posts, is_main=True).filter(Q(until=None) | Q(until__gt=first))
+    taken = Appointment.objects.filter(post__in=posts, is_main=True).filter(
+        Q(until=None) | Q(until__gt=first)
+    )
     if taken.exists():
-        raise Invalid(_("The post has a main holder in this time; end that appointment first."), code="post_taken")
+        raise Invalid(
+            _("The post has a main holder in this time; end that appointment first."), code="post_taken"
+        )
     made = Appointment.objects.bulk_create(
         [Appointment(member=member, post=post, since=first) for member, post in placements], batch_size=500
     )
@@ -169,7 +183,9 @@ def appoint(
     if until is not None:
         clash = clash.filter(since__lt=until)
     if is_main and clash.exists():
-        raise Invalid(_("The post has a main holder in this time; end that appointment first."), code="post_taken")
+        raise Invalid(
+            _("The post has a main holder in this time; end that appointment first."), code="post_taken"
+        )
     made = Appointment.objects.create(member=member, post=post, since=first, until=until, is_main=is_main)
     _after_change(users=[member.user_id], posts=[post])
     return made
@@ -198,7 +214,9 @@ def _after_change(*, users: Iterable[int | None], posts: Iterable[Post]) -> None
 
 
 @transaction.atomic
-def sync_grants(*, user_ids: Iterable[int] | None = None, township_code: str | None = None) -> tuple[int, int]:
+def sync_grants(
+    *, user_ids: Iterable[int] | None = None, township_code: str | None = None
+) -> tuple[int, int]:
     """Makes the grants equal to what current appointments carry; returns (granted, ended).
 
     A handful of statements whatever the number of people. With neither argument: everybody (the nightly run).
@@ -212,7 +230,9 @@ def sync_grants(*, user_ids: Iterable[int] | None = None, township_code: str | N
         appointments = appointments.filter(post__township_code=township_code)
         grants = grants.filter(content_object__township_code=township_code)
     # Grants before appointments: one that another process gives in between must not look like a left-over.
-    present = {(u, v, g): pk for pk, u, v, g in grants.values_list("pk", "user", "permission", "content_object")}
+    present = {
+        (u, v, g): pk for pk, u, v, g in grants.values_list("pk", "user", "permission", "content_object")
+    }
     wanted = _wanted(appointments)
     ended = [pk for key, pk in present.items() if key not in wanted]
     new = [GridGrant(user_id=u, permission_id=v, content_object_id=g) for u, v, g in wanted - present.keys()]
@@ -260,47 +280,40 @@ def follow_succession(*, succession: Succession) -> list[Appointment]:
     A post that has a main holder there already takes them as deputy. Who lived in the old grid lives in the new one.
     """
     old, new, day = succession.old, succession.new, succession.on
+    running = Appointment.objects.filter(Q(until=None) | Q(until__gt=day))
     moving = list(
-        Appointment.objects.filter(post__grid=old)
-        .filter(Q(until=None) | Q(until__gt=day))
-        .select_related("member", "post__role")
-        .order_by("-is_main", "since", "pk")
+        running.filter(post__grid=old).select_related("member", "post").order_by("-is_main", "since", "pk")
     )
-    Member.objects.filter(residence=old).update(residence=new)
-    posts = {(post.role_id, post.title): post for post in Post.objects.filter(grid=new)}
-    answered = any(post.is_responsible for post in posts.values())
-    taken = set(
-        Appointment.objects.filter(post__grid=new, is_main=True)
-        .filter(Q(until=None) | Q(until__gt=day))
-        .values_list("post", flat=True)
-    )
+    posts = _like_posts([held.post for held in moving], new)
+    taken = set(running.filter(post__grid=new, is_main=True).values_list("post", flat=True))
     made = []
     for held in moving:
-        post = posts.get((held.post.role_id, held.post.title))
-        if post is None:
-            post = Post.objects.create(
-                grid=new, role=held.post.role, title=held.post.title,
-                is_responsible=held.post.is_responsible and not answered,
-            )  # fmt: skip
-            posts[post.role_id, post.title] = post
-        made.append(
-            Appointment(
-                member=held.member,
-                post=post,
-                since=max(held.since, day),
-                until=held.until,
-                is_main=held.is_main and post.pk not in taken,
-            )
-        )
-        taken |= {post.pk} if held.is_main else set()
-    for held in moving:
-        held.until, held.reason = max(held.since, day), succession.reason
+        post, since = posts[held.post.role_id, held.post.title], max(held.since, day)
+        main = held.is_main and post.pk not in taken
+        made.append(Appointment(member=held.member, post=post, since=since, until=held.until, is_main=main))
+        taken |= {post.pk} if main else set()
+        held.until, held.reason = since, succession.reason
     Appointment.objects.bulk_update(moving, ["until", "reason"])
     Appointment.objects.bulk_create(made)
+    Member.objects.filter(residence=old).update(residence=new)
     # The old grid's posts are not announced: its open work goes to the successor, not up to the grid above.
     _after_change(users=[], posts=list(posts.values()))
     sync_grants(township_code=new.township_code)  # the successor's head may read the old grid's history
     return made
+
+
+def _like_posts(posts: Sequence[Post], grid: Grid) -> dict[tuple[int, str], Post]:
+    """(role, title) -> the post of that kind at `grid`, made where there is none."""
+    there = {(post.role_id, post.title): post for post in Post.objects.filter(grid=grid)}
+    answered = any(post.is_responsible for post in there.values())
+    for post in posts:
+        if (post.role_id, post.title) not in there:
+            like = Post(grid=grid, role_id=post.role_id, title=post.title)
+            like.is_responsible = post.is_responsible and not answered
+            like.save()
+            answered |= like.is_responsible
+            there[post.role_id, post.title] = like
+    return there
 
 
 def _sync_staff(user_ids: Iterable[int] | None) -> None:

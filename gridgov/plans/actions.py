@@ -128,7 +128,9 @@ def _take_tiers(township: Township, preset: Preset, changes: Changes) -> None:
         for tier in preset.tiers
     }
     present = {str(tier.depth): tier for tier in Tier.objects.filter(township=township)}
-    Tier.objects.bulk_create(_missing(Tier, {"township": township}, wanted, present, "tier", changes))
+    Tier.objects.bulk_create(
+        _missing(Tier, {"township": township}, wanted, present, what="tier", changes=changes)
+    )
 
 
 def _take_rules(township: Township, preset: Preset, changes: Changes) -> None:
@@ -146,7 +148,9 @@ def _take_rules(township: Township, preset: Preset, changes: Changes) -> None:
             stale.append(rule)
             changes.updated.append(f"rule {rule_id}")
     Rule.objects.bulk_update(stale, ["clause", "text"])
-    Rule.objects.bulk_create(_missing(Rule, {"township": township}, wanted, present, "rule", changes))
+    Rule.objects.bulk_create(
+        _missing(Rule, {"township": township}, wanted, present, what="rule", changes=changes)
+    )
 
 
 def _take_procedures(township: Township, preset: Preset, changes: Changes) -> None:
@@ -161,7 +165,9 @@ def _take_procedures(township: Township, preset: Preset, changes: Changes) -> No
     }
     current = Procedure.objects.filter(township=township.grid, is_current=True)
     present = {procedure.code: procedure for procedure in current}
-    made = _missing(Procedure, {"township": township.grid}, wanted, present, "procedure", changes)
+    made = _missing(
+        Procedure, {"township": township.grid}, wanted, present, what="procedure", changes=changes
+    )
     Procedure.objects.bulk_create(made)
 
 
@@ -181,7 +187,7 @@ def _take_categories(township: Township, preset: Preset, changes: Changes) -> No
         for position, category in enumerate(preset.categories, start=1)
     }
     present = {category.code: category for category in Category.objects.filter(township=township.grid)}
-    made = _missing(Category, {"township": township.grid}, wanted, present, "category", changes)
+    made = _missing(Category, {"township": township.grid}, wanted, present, what="category", changes=changes)
     Category.objects.bulk_create(made)
 
 
@@ -200,7 +206,7 @@ def _take_duties(township: Township, preset: Preset, changes: Changes, since: da
     }
     present = {duty.rule_id: duty for duty in Duty.objects.filter(township=township.grid)}
     of = {"township": township.grid, "since": since}
-    Duty.objects.bulk_create(_missing(Duty, of, wanted, present, "duty", changes))
+    Duty.objects.bulk_create(_missing(Duty, of, wanted, present, what="duty", changes=changes))
 
 
 def _missing(
@@ -208,6 +214,7 @@ def _missing(
     of: Mapping[str, Any],
     wanted: Mapping[str, Mapping[str, Any]],
     present: Mapping[str, models.Model],
+    *,
     what: str,
     changes: Changes,
 ) -> list[Any]:

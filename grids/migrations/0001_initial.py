@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('township', 'township'), ('village', 'village'), ('group', 'group')], max_length=10, verbose_name='kind')),
                 ('name', models.CharField(max_length=60, verbose_name='name')),
                 ('use', models.CharField(choices=[('residential', 'residential'), ('enterprise', 'enterprise'), ('school', 'school'), ('institution', 'institution'), ('market', 'market'), ('park', 'park'), ('compound', 'compound')], default='residential', max_length=15, verbose_name='use')),
-                ('code_source', models.CharField(choices=[('nbs', 'National Bureau of Statistics'), ('local', 'local (900–999)')], default='nbs', max_length=5, verbose_name='source of the code')),
+                ('code_source', models.CharField(choices=[('nbs', 'National Bureau of Statistics'), ('local', 'given out locally')], default='nbs', max_length=5, verbose_name='source of the code')),
                 ('township_code', models.CharField(editable=False, max_length=9)),
                 ('village_code', models.CharField(blank=True, editable=False, max_length=12)),
                 ('depth', models.PositiveSmallIntegerField(editable=False)),
