@@ -45,7 +45,9 @@ def walked(town, grid, day, hour=9):
 
 
 def figures_of(whole, first, last):
-    return {one.grid.code: (len(one.done), one.due, list(one.missing)) for one in duty_figures(whole, first, last)}
+    return {
+        one.grid.code: (len(one.done), one.due, list(one.missing)) for one in duty_figures(whole, first, last)
+    }
 
 
 def test_each_group_owes_one_patrol_per_natural_day(town, whole):
@@ -103,7 +105,13 @@ def test_duty_without_a_number_brings_nothing_due(town, whole):
 
 
 def test_figures_stay_within_the_places_asked_for(town):
-    for name, groups in (("worker", 1), ("village_head", 2), ("contact_leader", 2), ("clerk", 4), ("officer", 0)):
+    for name, groups in (
+        ("worker", 1),
+        ("village_head", 2),
+        ("contact_leader", 2),
+        ("clerk", 4),
+        ("officer", 0),
+    ):
         places = places_of(fresh(getattr(town, name)))[Verb.SEE]
         assert len(duty_figures(places, FRIDAY, SUNDAY)) == groups, name
 

@@ -66,7 +66,11 @@ def test_patrol_with_impossible_times_is_refused(town, ago, lasted, field):
 
 @pytest.mark.parametrize(
     ("ago", "lasted"),
-    [(timedelta(hours=24), timedelta(hours=24)), (timedelta(days=7), timedelta(0)), (timedelta(0), timedelta(minutes=1))],
+    [
+        (timedelta(hours=24), timedelta(hours=24)),
+        (timedelta(days=7), timedelta(0)),
+        (timedelta(0), timedelta(minutes=1)),
+    ],
 )
 def test_patrol_at_the_edge_of_the_possible_is_taken(town, ago, lasted):
     assert not walk(town, ago=ago, lasted=lasted).replayed
@@ -101,7 +105,10 @@ def test_patrol_is_of_the_own_grid_or_below(town):
 
 
 def test_finding_becomes_an_incident_from_the_patrol(town):
-    found = [{"text": "楼道堆放杂物"}, {"text": "电线老化", "category": town.categories["request"], "address": "5号楼"}]
+    found = [
+        {"text": "楼道堆放杂物"},
+        {"text": "电线老化", "category": town.categories["request"], "address": "5号楼"},
+    ]
     patrol = walk(town, findings=found).patrol
     noted, reported = patrol.findings.order_by("pk")
     assert (noted.text, noted.incident) == ("楼道堆放杂物", None)
@@ -115,7 +122,10 @@ def test_patrol_and_its_findings_are_all_or_nothing(town):
     closed = town.categories["dispute"]
     closed.is_active = False
     closed.save()
-    found = [{"text": "电线老化", "category": town.categories["request"]}, {"text": "争吵", "category": closed}]
+    found = [
+        {"text": "电线老化", "category": town.categories["request"]},
+        {"text": "争吵", "category": closed},
+    ]
     with pytest.raises(Invalid):
         walk(town, findings=found)
     assert (Patrol.objects.count(), Finding.objects.count(), Incident.objects.count()) == (0, 0, 0)
@@ -200,7 +210,9 @@ def test_list_turns_its_pages_both_ways(town):
 def test_list_cut_down_to_a_grid_keeps_scope(town):
     mine = walk(town).patrol
     walk(town, town.clerk, town.groups_of(town.villages[1])[0])
-    assert [one.pk for one in Patrol.objects.page_for(fresh(town.clerk), town.villages[0].code).rows] == [mine.pk]
+    assert [one.pk for one in Patrol.objects.page_for(fresh(town.clerk), town.villages[0].code).rows] == [
+        mine.pk
+    ]
     assert Patrol.objects.page_for(fresh(town.village_head), town.villages[1].code).rows == []
 
 
