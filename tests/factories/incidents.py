@@ -10,7 +10,8 @@ from grids.models import Grid
 from incidents.actions import perform, report
 from incidents.enums import Status
 from incidents.models import Incident
-from incidents.permissions import allowed_names
+from incidents.permissions import refusal
+from incidents.workflow import TRANSITIONS
 from tests.factories.grids import Town
 from tests.factories.members import fresh
 
@@ -86,7 +87,7 @@ def doer(town: Town, matter: Incident, action: str) -> User:
         town.clerk2,
     )
     for user in people:
-        if user is not None and action in allowed_names(asked := fresh(user), matter):
+        if user is not None and refusal(asked := fresh(user), matter, TRANSITIONS[action]) is None:
             return asked
     raise AssertionError(f"nobody in the town may {action} a matter that is {matter.status}")
 
