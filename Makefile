@@ -17,7 +17,7 @@ require_python = $(if $(PYTHON),,$(error gridgov needs Python 3.11 or newer: non
 	$(if $(PROBLEM),$(error $(PROBLEM)))))
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test e2e bench lint types check fmt pins messages clean
+.PHONY: help env run test e2e bench lint types check fmt pins openapi messages clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,10 @@ pins: $(VENV)/.dev ## compile requirements*.in to hashed pins (UPGRADE=--upgrade
 	$(BIN)/uv pip compile $(PIN_FLAGS) $(UPGRADE) requirements-dev.in -o requirements-dev.txt
 
 PIN_FLAGS := --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
+
+openapi: $(VENV)/.dev ## write tests/openapi.yaml anew, after the API changed on purpose
+	@DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py spectacular --lang en --validate --fail-on-warn \
+		--file tests/openapi.yaml
 
 messages: env ## collect the texts into locale/*.po (needs gettext) and compile them
 	@$(BIN)/python manage.py makemessages --locale zh_Hans --no-wrap --no-obsolete --add-location file \

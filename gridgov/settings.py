@@ -292,6 +292,13 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "IncidentStatusEnum": "incidents.enums.Status",
+        "AssessmentStatusEnum": "assessments.enums.AssessmentStatus",
+        "GridKindEnum": "grids.enums.Kind",
+        "CategoryKindEnum": "incidents.enums.CategoryKind",
+        "DutyKindEnum": "members.enums.DutyKind",
+    },
 }
 
 # --- Language and time -------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
-from gridgov.common.api.fields import Coordinate, Cursor, Moment, Strict, Writing
+from gridgov.common.api.fields import Coordinate, Cursor, Moment, Strict, Uuid, Writing
 from gridgov.common.enums import Channel
 from gridgov.common.errors import Forbidden, Invalid
 from gridgov.common.models import User
@@ -125,11 +125,11 @@ class ActionInput(Writing):
     solved = serializers.BooleanField(required=False)
     channel = serializers.ChoiceField(choices=Channel.choices, required=False)
     happened_at = Moment(required=False, allow_null=True)
-    files = serializers.ListField(child=serializers.UUIDField(), max_length=20, required=False)
+    files = serializers.ListField(child=Uuid(), max_length=20, required=False)
 
 
 class UploadInput(Writing):
-    incident_client_uuid = serializers.UUIDField()
+    incident_client_uuid = Uuid()
     kind = serializers.ChoiceField(choices=[("photo", gettext_lazy("photo"))])
     sha256 = serializers.RegexField(r"^[0-9a-fA-F]{64}$", help_text=gettext_lazy("Of the bytes of the file."))
     file = serializers.FileField(use_url=False)

@@ -222,10 +222,23 @@ class HistorySerializer(serializers.Serializer[Any]):
     results = TransitionSerializer(many=True)
 
 
+class ClockSerializer(serializers.Serializer[Any]):
+    """One clock: a stage, the whole matter (number 0), or a superior body's deadline (no number)."""
+
+    number = serializers.IntegerField(allow_null=True)
+    purpose = serializers.CharField()
+    unit = serializers.CharField()
+    limit = serializers.CharField()
+    due_at = serializers.DateTimeField(allow_null=True)
+    running = serializers.BooleanField()
+    lines = serializers.ListField(child=serializers.CharField())
+
+
 class DueSerializer(serializers.Serializer[Any]):
     """Why it is due when it is due."""
 
     due_at = serializers.DateTimeField(allow_null=True)
     running = serializers.BooleanField()
     source = serializers.CharField(help_text=_("stage, total, external or none"))
-    lines = serializers.ListField(child=serializers.CharField())
+    lines = serializers.ListField(child=serializers.CharField(), help_text=_("The deciding clock, explained."))
+    clocks = ClockSerializer(many=True)

@@ -45,7 +45,7 @@ def test_unknown_address_is_a_404_problem_for_every_method(db):
 def test_wrong_method_is_a_405_problem_that_names_the_right_ones(town, api):
     answer = api(town.worker).delete(f"{API}incidents/")
     problem(answer, 405, "method_not_allowed")
-    assert set(answer["Allow"].split(", ")) == {"GET", "POST"}
+    assert set(answer["Allow"].split(", ")) == {"GET", "HEAD", "POST"}
 
 
 def test_other_format_is_a_406_problem(town, api):
@@ -92,6 +92,7 @@ def test_what_databases_refuse_is_a_400_problem_that_names_the_place(town, api, 
         ("occurred_at", "2026-11-23T09:00:00"),
         ("client_uuid", 10**60),
         ("client_uuid", True),
+        ("client_uuid", 7),
         ("title", "x" * 81),
         ("extra", {"a": {"b": 1}}),
         ("extra", {"a" * 41: 1}),

@@ -28,10 +28,19 @@ class Strict(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
+class Uuid(serializers.UUIDField):
+    """Written as text; a number that could be read as one is a mistake."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
+
+
 class Writing(Strict):
     """The body of a writing call. `client_uuid` makes it safe to send it again."""
 
-    client_uuid = serializers.UUIDField(
+    client_uuid = Uuid(
         help_text=gettext_lazy("Made by the client, once per thing to be written: the same number is the same thing.")
     )
 
@@ -68,7 +77,7 @@ class Cursor(serializers.CharField):
 
     def __init__(self, *, key_type: type = UUID, **options: Any) -> None:
         self.key_type = key_type
-        super().__init__(max_length=200, **options)
+        super().__init__(**options)
 
     def to_internal_value(self, data: Any) -> Any:
         text = super().to_internal_value(data)

@@ -43,4 +43,4 @@ def page_of(item: type[serializers.BaseSerializer[Any]]) -> type[serializers.Ser
         "results": item(many=True),
         "as_of": serializers.DateTimeField(),
     }
-    return type(f"{item.__name__}Page", (serializers.Serializer,), fields)
+    return type(f"{item.__name__.removesuffix('Serializer')}PageSerializer", (serializers.Serializer,), fields)

@@ -126,13 +126,20 @@ def flatten(detail: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
     """Nested errors by path: `requester.phone`, `findings[2].text`; the empty path is the whole body."""
     if isinstance(detail, Mapping):
         for name, inner in detail.items():
-            step = "" if name == "non_field_errors" else str(name)
-            yield from flatten(inner, f"{path}.{step}" if path and step else path or step)
+            yield from flatten(inner, _deeper(path, name))
     elif isinstance(detail, list) and any(isinstance(inner, Mapping | list) for inner in detail):
         for index, inner in enumerate(detail):
             yield from flatten(inner, f"{path}[{index}]")
     elif detail:
         yield path, [str(text) for text in (detail if isinstance(detail, list) else [detail])]
+
+
+def _deeper(path: str, name: str | int) -> str:
+    if name == "non_field_errors":
+        return path
+    if isinstance(name, int):  # the place in a list
+        return f"{path}[{name}]"
+    return f"{path}.{name}" if path else name
 
 
 def _unforeseen(error: Exception, request: Any) -> Response:

@@ -9,7 +9,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
-from gridgov.common.api.fields import Strict
+from gridgov.common.api.fields import Strict, Writing
 from gridgov.common.api.problems import MEDIA_TYPE
 from gridgov.common.api.repeat import REPLAYED
 
@@ -52,11 +52,11 @@ PROBLEMS = {
 
 def repeatable(body: Any) -> dict[int, Any]:
     """The good answers of a writing call."""
-    return {201: body, 200: OpenApiResponse(body, description=str(_("It came before, with the same content.")))}
+    return {201: body, 200: OpenApiResponse(body, description=_("It came before, with the same content."))}
 
 
 REPLAYED_HEADER = OpenApiParameter(
-    REPLAYED, OpenApiTypes.STR, OpenApiParameter.HEADER, response=[200], enum=["true"], description=str(_("A repeat."))
+    REPLAYED, OpenApiTypes.STR, OpenApiParameter.HEADER, response=[200], enum=["true"], description=_("A repeat.")
 )
 
 
@@ -68,23 +68,25 @@ class Schema(AutoSchema):  # type: ignore[misc]
         reference = self.resolve_serializer(ProblemSerializer, "response").ref
         for code in self.problem_codes():
             bodies.setdefault(
-                code, {"description": str(PROBLEMS[code]), "content": {MEDIA_TYPE: {"schema": reference}}}
+                code, {"description": PROBLEMS[code], "content": {MEDIA_TYPE: {"schema": reference}}}
             )
         return dict(sorted(bodies.items()))
 
     def problem_codes(self) -> set[str]:
-        codes = {"406", "429"}
-        writes = self.method not in {"GET", "HEAD"}
+        """What this operation can refuse, as far as its form tells; a view adds what only it knows (`problems`)."""
+        codes = {"406", "429", *getattr(self.view, "problems", ())}
+        asks = any(parameter["in"] == "query" for parameter in self._get_parameters())
+        body = self.get_request_serializer() if self.method == "POST" else None
         if self.view.authentication_classes:
             codes.add("401")
-        if self._get_parameters() or writes:
-            codes.add("400")
         if "{" in self.path:
             codes.add("404")
-        if writes and self.view.authentication_classes:
-            codes |= {"403", "409"}
-        if writes:
+        if asks or body is not None:
+            codes.add("400")
+        if body is not None:
             codes |= {"413", "415"}
+        if isinstance(body, type) and issubclass(body, Writing):
+            codes |= {"403", "409"}
         return codes
 
     def _map_serializer(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> Any:  # noqa: FBT001, FBT002

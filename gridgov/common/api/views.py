@@ -22,6 +22,8 @@ Row = TypeVar("Row", bound=Model)
 class View(APIView):
     """Fetch through scope, take what came in, call one action, answer."""
 
+    http_method_names = ("get", "head", "post")
+
     def taken(self, shape: Serializer) -> dict[str, Any]:
         """The body, checked."""
         return _checked(shape, self.request.data)

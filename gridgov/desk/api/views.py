@@ -4,10 +4,12 @@ import json
 from functools import cache
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpResponse
-from django.utils.translation import get_language
+from django.utils import translation
 from django.utils.translation import gettext as _
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.utils import extend_schema
@@ -36,6 +38,7 @@ class Login(View):
     authentication_classes = ()
     permission_classes = (AllowAny,)
     throttle_classes = (LoginThrottle,)
+    problems = ("401",)
 
     @extend_schema(operation_id="log_in", request=CredentialsSerializer, responses=TokenSerializer)
     def post(self, request: Request) -> Response:
@@ -98,11 +101,12 @@ class OpenAPI(View):
     schema = None
 
     def get(self, request: Request) -> HttpResponse:
-        return HttpResponse(document(get_language() or ""), content_type="application/vnd.oai.openapi+json")
+        return HttpResponse(document(translation.get_language() or settings.LANGUAGE_CODE), content_type="application/vnd.oai.openapi+json")
 
 
 @cache
 def document(language: str) -> str:
-    """Made once per language and process; `language` is the active one."""
-    schema: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
-    return json.dumps(schema, ensure_ascii=False)
+    """Made once per language and process."""
+    with translation.override(language):
+        schema: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+        return json.dumps(schema, cls=DjangoJSONEncoder, ensure_ascii=False)
