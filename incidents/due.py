@@ -15,10 +15,9 @@ from gridgov.common.worktime import Calendar as WorkCalendar
 from gridgov.common.worktime import Due, Entry, Kind, Limit, Step, StepKind, Unit, derive, is_late
 from grids.models import Calendar
 from incidents.models import Incident, Stage, Transition
-from incidents.models.time import limit_of
+from incidents.models.time import TOTAL_NUMBER, limit_of
 
 STAGE, TOTAL, EXTERNAL, NONE = "stage", "total", "external", "none"
-TOTAL_NUMBER = 0
 
 
 @dataclass(frozen=True)

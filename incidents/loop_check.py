@@ -21,10 +21,9 @@ from gridgov.common.worktime import due_at
 from grids.models import Calendar
 from incidents.enums import Purpose
 from incidents.models import ClockEvent, Escalation, Incident, Part, Stage, Transition
-from incidents.models.time import limit_of
+from incidents.models.time import TOTAL_NUMBER, limit_of
 
 CHUNK = 2000
-TOTAL_NUMBER = 0
 
 
 class Breach(NamedTuple):

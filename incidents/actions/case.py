@@ -17,9 +17,11 @@ from gridgov.common.enums import Channel
 from gridgov.common.errors import Conflict, Invalid
 from gridgov.common.worktime import Calendar as WorkCalendar
 from gridgov.common.worktime import Kind as LedgerKind
+from gridgov.common.worktime import due_at, is_late
 from grids.models import Calendar, Grid
 from incidents.enums import PartRole, Purpose, Status
 from incidents.models import ClockEvent, Escalation, Incident, Part, Stage, Transition
+from incidents.models.time import TOTAL_NUMBER
 from incidents.workflow import is_open
 from members.actions import tell
 from members.enums import MessageKind
@@ -42,10 +44,11 @@ class Case:
         self.level = "department" if incident.responsible_department_id else _kind_at(incident)
         self.fields: set[str] = set()
         self.moved = False
+        self.news = ""  # what the responsible member hears; without it: that the matter has come
         self.was_late = incident.is_late
         self.ended: list[int] = []
         self.begun: list[Stage] = []
-        self.resumed: Stage | None = None
+        self.resumed: list[Stage] = []
 
     # --- what changes -------------------------------------------------------------------------------------------
     def set(self, **values: Any) -> None:
@@ -54,7 +57,13 @@ class Case:
             self.fields.add(name)
 
     def state(self, status: Status) -> None:
+        """The new state; the whole matter's clock stops when it ends and goes on when it is opened again."""
+        was_open = self.incident.is_open
         self.set(status=status, is_open=is_open(status))
+        if was_open and not self.incident.is_open:
+            self.ended.append(TOTAL_NUMBER)
+        elif self.incident.is_open and not was_open and self.total is not None:
+            self._resume(self.total)
 
     def assign(self, unit: Grid | Department) -> None:
         """Makes a unit responsible, and the member who answers for it."""
@@ -111,34 +120,39 @@ class Case:
     def resume_stage(self, stage: Stage) -> None:
         """A result sent back: the handler's clock goes on with the time already used."""
         self.end_stage()
-        row = ClockEvent(
-            stage=stage, kind=LedgerKind.RESUME, at=self.now, history_seq=self.incident.version + 1
-        )
-        stage.due_at = stage.derived_from([*stage.ledger.all(), row], self.calendar).at
-        stage.ended_at = None
-        self.resumed = stage
+        self._resume(stage)
         self.set(stage=stage.number)
         self.set_due(stage.due_at)
-        told = (
-            Escalation.objects.filter(incident=self.incident, stage_number=stage.number)
-            .order_by("-told_at")
-            .first()
-        )
-        if told is not None:  # levels told stay told; the next one waits for the card that was given
-            self.set(escalate_at=told.card_due_at)
+        told = Escalation.objects.filter(incident=self.incident, stage_number=stage.number)
+        last = told.order_by("-told_at").first()
+        if last is not None and is_late(self.incident.due_at, self.now):
+            self.set(is_late=True, escalate_at=self._card_again(last))
+
+    def _resume(self, stage: Stage) -> None:
+        row = ClockEvent(stage=stage, kind=LedgerKind.RESUME, at=self.now)
+        stage.due_at = stage.derived_from([*stage.ledger.all(), row], self.calendar).at
+        stage.ended_at = None
+        self.resumed.append(stage)
+
+    def _card_again(self, told: Escalation) -> datetime | None:
+        """Levels told stay told. The next one waits for the card given, or for a new one if that ran out meanwhile."""
+        limit = self.incident.procedure.spec.card_limit
+        if told.card_due_at is None or limit is None or told.card_due_at > self.now:
+            return told.card_due_at
+        return due_at(self.now, limit, self.calendar)
 
     def set_due(self, stage_due: datetime | None) -> None:
         """The effective deadline is the earliest of stage, whole matter and superior body."""
-        candidates = [stage_due, self.total_due, self.incident.external_due]
+        candidates = [stage_due, self.total and self.total.due_at, self.incident.external_due]
         due = min((moment for moment in candidates if moment is not None), default=None)
         self.set(due_at=due, escalate_at=due)
 
     @cached_property
-    def total_due(self) -> datetime | None:
+    def total(self) -> Stage | None:
+        """The clock of the whole matter, where the procedure limits it."""
         if "total" not in self.incident.procedure.spec.limits:
             return None
-        total = Stage.objects.filter(incident=self.incident, number=0).first()
-        return total.due_at if total else None
+        return Stage.objects.filter(incident=self.incident, number=TOTAL_NUMBER).first()
 
     # --- writing ------------------------------------------------------------------------------------------------
     def save(
@@ -185,8 +199,8 @@ class Case:
         )
         self._write_stages(row.seq)
         self._write_parts()
-        if self.moved and incident.is_open:
-            self.tell([incident.responsible_member], ARRIVED, kind=MessageKind.ARRIVED)
+        if (self.moved or self.news) and incident.is_open:
+            self.tell([incident.responsible_member], self.news or ARRIVED, kind=MessageKind.ARRIVED)
         return row
 
     def _write_stages(self, seq: int) -> None:
@@ -203,11 +217,13 @@ class Case:
                     incident=incident, stage_number__in=self.ended, settled_at=None
                 ).update(settled_at=self.now)
         Stage.objects.bulk_create(self.begun)
-        if self.resumed is not None:
-            self.resumed.save(update_fields=["due_at", "ended_at"])
-            ClockEvent.objects.create(
-                stage=self.resumed, kind=LedgerKind.RESUME, at=self.now, history_seq=seq
-            )
+        for stage in self.resumed:
+            stage.save(update_fields=["due_at", "ended_at"])
+            ClockEvent.objects.create(stage=stage, kind=LedgerKind.RESUME, at=self.now, history_seq=seq)
+            if incident.is_late:  # its cards are on the table again
+                Escalation.objects.filter(incident=incident, stage_number=stage.number).update(
+                    settled_at=None
+                )
 
     def _write_parts(self) -> None:
         """Parts repeat what lists filter by; the lead part follows the responsible unit."""

@@ -53,8 +53,6 @@ def perform(
     """
     try:
         with transaction.atomic():
-            if replay_of(Transition, "user", user, client_uuid, body_hash) is not None:
-                raise Conflict(_("Already done."))  # answered below with the matter as it stands
             given = _checked(user, incident, TRANSITIONS[action], version, arguments)
             _carry_out(
                 Case(incident, user=user, actor=standing_of(user).member, action=action),
@@ -232,6 +230,7 @@ def _to_follow_up(case: Case) -> None:
 
 def _send_back(case: Case, given: Given) -> None:
     _to_handler(case)
+    case.news = SENT_BACK
     stage = Stage.objects.filter(incident=case.incident, purpose=Purpose.HANDLE).order_by("-number").first()
     if (
         stage is None
@@ -273,6 +272,7 @@ def _return_visit(case: Case, given: Given) -> dict[str, Any]:
 def fail_visit(case: Case) -> None:
     """Not true or not solved: the handler works on it again, on a new clock (R70)."""
     _to_handler(case)
+    case.news = VISIT_FAILED
     case.begin_stage(Purpose.HANDLE)
 
 
@@ -352,16 +352,12 @@ def _is_township(unit: Grid | None) -> bool:
 
 
 def _tell(case: Case) -> None:
-    """What the reporter and the handler hear; who became responsible was told when the case was saved."""
+    """What the reporter hears of the end; whoever answers for it now was told when the case was saved."""
     incident = case.incident
     if case.action == "reject":
         case.tell([incident.reporter], REJECTED)
     elif incident.status == Status.CLOSED and case.seen[0] != Status.CLOSED:
         case.tell([incident.reporter], CLOSED)
-    elif case.action == "send_back":
-        case.tell([incident.responsible_member], SENT_BACK)
-    elif case.action == "return_visit" and incident.status == Status.IN_PROGRESS:
-        case.tell([incident.responsible_member], VISIT_FAILED)
 
 
 MOVES: Mapping[str, Callable[[Case, Given], dict[str, Any] | None]] = {

@@ -24,6 +24,7 @@ from incidents.actions.moves import perform
 from incidents.actions.result import Outcome, replay_of
 from incidents.enums import PartRole, Purpose, Source, Status
 from incidents.models import Category, Incident, NumberSeries, Part, Requester, Stage, Transition
+from incidents.models.time import TOTAL_NUMBER
 from incidents.workflow import REPORT, ProcedureSpec
 from members.actions import tell
 from members.enums import MessageKind
@@ -170,7 +171,7 @@ def _stages(incident: Incident, spec: ProcedureSpec) -> list[Stage]:
     wanted = [(1, Purpose.HANDLE, spec.limit_for(Purpose.HANDLE, grid.kind))]
     total = spec.limit_for(Purpose.TOTAL, grid.kind)
     if total is not None:
-        wanted.append((0, Purpose.TOTAL, total))
+        wanted.append((TOTAL_NUMBER, Purpose.TOTAL, total))
     calendar = Calendar.objects.of(incident.township_code) if any(limit for *_x, limit in wanted) else None
     stages = []
     for number, purpose, limit in wanted:

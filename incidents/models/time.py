@@ -13,6 +13,8 @@ from incidents.enums import OnOverdue, Purpose
 from incidents.models.incident import Incident
 from members.models import Department, Member
 
+TOTAL_NUMBER = 0  # of the stage that is the clock of the whole matter
+
 
 def limit_of(n: int | None, unit: str) -> Limit | None:
     return Limit(n, Unit(unit)) if n else None

@@ -175,5 +175,11 @@ def test_told_before_the_deadline_is_found(worked):
 
 def test_requester_told_by_phone_leaves_it_clean(town, new):
     incident = new(requester={"name": "甲", "phone": "13800000000"})
-    do(incident, town.worker, "settle", note="已办", told={"channel": Channel.PHONE, "happened_at": incident.reported_at})
+    do(
+        incident,
+        town.worker,
+        "settle",
+        note="已办",
+        told={"channel": Channel.PHONE, "happened_at": incident.reported_at},
+    )
     assert found() == []
