@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from django.utils.translation import gettext as _
+
 from gridgov.common.errors import Invalid
 from gridgov.common.xlsx import read_table
 
@@ -21,7 +23,9 @@ def demo_place(number: int) -> tuple[tuple[str, str], list[tuple[str, str]]]:
     """The township of a plan's demo and its villages, each (code, name), under the names people use."""
     path = PLACES / f"p{number:02d}.csv"
     if not path.exists():
-        raise Invalid(f"gridgov brings no demo township for plan {number}.", code="no_place")
+        raise Invalid(
+            _("gridgov brings no demo township for plan %(number)d.") % {"number": number}, code="no_place"
+        )
     (code, name), *villages = read_places(path)
     return (code, name), [(code, short_name(name)) for code, name in villages]
 
