@@ -11,7 +11,7 @@ from datetime import date, time
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from django.apps import apps
-from django.db import models
+from django.db import connection, models
 from django.db.models import Exists, OuterRef, Q
 
 from gridgov.common import worktime
@@ -75,18 +75,23 @@ class GrantQuerySet(models.QuerySet["GridGrant"]):
         found: dict[str, list[Place]] = {verb: [] for verb in Verb.values}
         if not getattr(user, "is_active", False) or user.pk is None:
             return found
-        children = self._grids().filter(parent=OuterRef("content_object_id"), ended_on=None)
-        rows = self.filter(user=user).annotate(leaf=~Exists(children))
-        for verb, code, kind, leaf in rows.values_list(
-            "permission__codename", "content_object_id", "content_object__kind", "leaf"
-        ):
-            if verb in found:
-                found[verb].append(Place(code, kind, leaf))
+        with connection.cursor() as cursor:
+            cursor.execute(GRANTS_OF_USER, [user.pk])
+            for verb, code, kind, leaf in cursor.fetchall():
+                if verb in found:
+                    found[verb].append(Place(code, kind, bool(leaf)))
         return {verb: fold(places) for verb, places in found.items()}
 
-    def _grids(self) -> models.QuerySet[Grid]:
-        related = self.model._meta.get_field("content_object").related_model
-        return related._default_manager.all()  # type: ignore[return-value]
+
+# Asked once by every request, so it is not built anew each time: the query builder took longer than the database.
+GRANTS_OF_USER = """SELECT permission.codename, granted.content_object_id, grid.kind,
+           NOT EXISTS (SELECT 1 FROM grids_grid child
+                       WHERE child.parent_id = granted.content_object_id AND child.ended_on IS NULL)
+    FROM grids_gridgrant granted
+    JOIN auth_permission permission ON permission.id = granted.permission_id
+    JOIN grids_grid grid ON grid.code = granted.content_object_id
+    WHERE granted.user_id = %s
+"""
 
 
 class GridQuerySet(models.QuerySet["Grid"]):

@@ -123,19 +123,17 @@ def standing_of(user: Any) -> Standing:
 def _ask_standing(user: Any) -> Standing:
     if not getattr(user, "is_active", False) or user.pk is None:
         return Standing()
-    held = apps.get_model("members", "Appointment")._default_manager.current().able()
-    member: Member | None
-    rows = list(held.filter(member__user=user.pk).select_related("member", "post__role"))
-    if rows:
-        member = rows[0].member
-    else:
-        member = apps.get_model("members", "Member")._default_manager.active().filter(user=user.pk).first()
-    if member is None:
+    member: Member | None = getattr(user, "member", None)
+    if member is None or not member.is_active:
         return Standing()
-    serving = [row.post for row in rows if Verb.HANDLE in row.post.role.permissions]
+    held = apps.get_model("members", "Appointment")._default_manager.current().filter(member=member)
+    posts = list(
+        held.values_list("post__grid", "post__department", "post__township_code", "post__role__permissions")
+    )
+    serving = [(grid, department) for grid, department, _town, verbs in posts if Verb.HANDLE in verbs]
     return Standing(
         member,
-        tuple(sorted({post.grid_id for post in serving if post.grid_id})),
-        tuple(sorted({post.department_id for post in serving if post.department_id})),
-        tuple(sorted({row.post.township_code for row in rows} | {member.township_code})),
+        tuple(sorted({grid for grid, _department in serving if grid})),
+        tuple(sorted({department for _grid, department in serving if department})),
+        tuple(sorted({town for _grid, _department, town, _verbs in posts} | {member.township_code})),
     )

@@ -1,6 +1,7 @@
 """What kinds of matters there are and which way each goes."""
 
-from functools import cached_property
+import json
+from functools import cached_property, lru_cache
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -11,6 +12,12 @@ from grids.models import Grid
 from incidents.enums import CategoryKind
 from incidents.querysets import CategoryQuerySet
 from incidents.workflow import ProcedureSpec
+
+
+@lru_cache(maxsize=1024)
+def _spec(data: str) -> ProcedureSpec:
+    """Versions never change, and there are few: read once per process."""
+    return ProcedureSpec.model_validate_json(data)
 
 
 class Procedure(models.Model):
@@ -45,7 +52,7 @@ class Procedure(models.Model):
 
     @cached_property
     def spec(self) -> ProcedureSpec:
-        return ProcedureSpec.model_validate(self.data)
+        return _spec(json.dumps(self.data, sort_keys=True))
 
 
 class Category(models.Model):
