@@ -103,6 +103,7 @@ class Indicator(ABC):
     headings: ClassVar[tuple[str | Promise, str | Promise, str | Promise]]
     rate_kind: ClassVar[Kind] = Kind.PERCENT
     at: ClassVar[str]  # the column of a row's moment, by which its records are listed
+    at_label: ClassVar[str | Promise] = _("When")
 
     @property
     def label(self) -> str:
@@ -150,6 +151,7 @@ class OnTime(Indicator):
     )
     headings = (_("on time"), _("with a deadline"), _("rate"))
     at = "started_at"
+    at_label = _("Began")
 
     def rows(self, period: Period) -> QuerySet[Stage]:
         ended = Q(ended_at__gte=period.start, ended_at__lt=period.end)
@@ -175,11 +177,11 @@ class OnTime(Indicator):
     def says(self, row: Stage) -> str:
         due = shown(row.due_at, Kind.DATETIME)
         if row.ended_at is None:
-            return gettext("due %(due)s, still open") % {"due": due}
-        return gettext("due %(due)s, ended %(ended)s") % {
-            "due": due,
-            "ended": shown(row.ended_at, Kind.DATETIME),
-        }
+            return gettext("late: due %(due)s, still open") % {"due": due}
+        text = gettext("on time: due %(due)s, ended %(ended)s")
+        if row.due_at is not None and row.ended_at > row.due_at:
+            text = gettext("late: due %(due)s, ended %(ended)s")
+        return text % {"due": due, "ended": shown(row.ended_at, Kind.DATETIME)}
 
 
 class Rework(Indicator):
@@ -290,6 +292,7 @@ class PatrolCompletion(Indicator):
     )
     headings = (_("done"), _("due"), _("rate"))
     at = "started_at"
+    at_label = _("Began")
 
     def rows(self, period: Period) -> QuerySet[Patrol]:
         return (
