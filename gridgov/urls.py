@@ -3,7 +3,21 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
+from gridgov.health import healthz, readyz
+from incidents.views.public import feedback
+
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("gridgov.desk.urls")),
     path("admin/", admin.site.urls),
+    path("incidents/", include("incidents.urls")),
+    path("inbox/", include("members.urls")),
+    path("feedback/<slug:token>/", feedback, name="feedback"),
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+    path("inspections/", include("inspections.urls")),
+    path("assessments/", include("assessments.urls")),
     path("api/v1/", include("gridgov.desk.api.urls")),
 ]
+
+handler400 = "gridgov.desk.views.bad_request"
+handler500 = "gridgov.desk.views.server_error"

@@ -1,0 +1,18 @@
+"""Pages that gather from several rooms."""
+
+from django.contrib.auth.views import LogoutView
+from django.urls import path
+from django.views.i18n import set_language
+
+from gridgov.desk import grid_pages, views
+
+urlpatterns = [
+    path("", views.desk, name="desk"),
+    path("audit/", views.audit_trail, name="audit"),
+    path("grids/", grid_pages.tree, name="grids"),
+    path("grids/<slug:code>/", grid_pages.detail, name="grid"),
+    path("login/", views.Login.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("password/", views.PasswordChange.as_view(), name="password_change"),
+    path("language/", set_language, name="set_language"),
+]

@@ -1,0 +1,91 @@
+"""Pages that gather from several rooms: the desk, the audit trail, logging in and what goes wrong."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from axes.helpers import get_cool_off
+from django.contrib import messages
+from django.contrib.auth import views as auth_views
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.urls import reverse_lazy
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+from knox.models import AuthToken
+
+from gridgov.common import audit, clock
+from gridgov.common.enums import AuditKind
+from gridgov.common.pages import key_asked, page_url
+from gridgov.common.paging import PAGE_SIZE, order, page_of
+from gridgov.desk.querysets import audit_trail_of
+from gridgov.desk.sections import sections_of
+from grids.enums import Verb
+from grids.querysets import places_of
+
+
+@login_required
+@require_safe
+def desk(request: HttpRequest) -> HttpResponse:
+    return render(request, "desk/desk.html", sections_of(request.user))  # type: ignore[arg-type]
+
+
+@login_required
+@require_safe
+def audit_trail(request: HttpRequest) -> HttpResponse:
+    """Logins, reveals, exports and settings of the townships one audits."""
+    if not places_of(request.user)[Verb.AUDIT]:
+        raise Http404
+    key = key_asked(request)
+    rows = audit_trail_of(request.user)  # type: ignore[arg-type]
+    if key is not None:
+        rows = rows.filter(key.condition(at="at"))
+    rows = rows.order_by(*order(backwards=key is not None and key.backwards, at="at"))
+    page = page_of(list(rows[: PAGE_SIZE + 1]), key, PAGE_SIZE, at="at")
+    context = {
+        "page": page,
+        "next": page_url(request, page.next),
+        "previous": page_url(request, page.previous),
+    }
+    return render(request, "desk/audit.html", context)
+
+
+class Login(auth_views.LoginView):
+    template_name = "login.html"
+    redirect_authenticated_user = True
+
+
+class PasswordChange(auth_views.PasswordChangeView):
+    """A new password ends the person's API tokens too: one of them may be why it is changed."""
+
+    template_name = "desk/password.html"
+    success_url = reverse_lazy("desk")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response = super().form_valid(form)
+        AuthToken.objects.filter(user=self.request.user).delete()
+        audit.record(AuditKind.PEOPLE, user=self.request.user, subject="password", request=self.request)
+        messages.success(self.request, _("Your password is changed; other devices must log in again."))
+        return response
+
+
+def locked_out(request: HttpRequest, _response: Any = None, _credentials: Any = None) -> HttpResponse:
+    """Too many wrong passwords: says when to try again."""
+    wait = get_cool_off(request) or timedelta(minutes=15)
+    context = {"until": clock.now() + wait, "minutes": int(wait.total_seconds() // 60)}
+    response = render(request, "desk/locked.html", context, status=429)
+    response["Retry-After"] = str(int(wait.total_seconds()))
+    return response
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return render(request, "400.html", status=400)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Without context processors: they may be what failed."""
+    text = render_to_string("500.html", {"request_id": getattr(request, "request_id", "")})
+    return HttpResponse(text, status=500)

@@ -1,0 +1,285 @@
+"""Forms of matters: the report, and one form per action, built from the table of moves."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from gridgov.common.enums import Channel
+from gridgov.common.forms import MomentField, PhotosField
+from grids.enums import Kind, Verb
+from grids.models import Grid
+from grids.querysets import any_of, places_of
+from incidents.enums import Grade, Source
+from incidents.models import Category, Incident
+from incidents.workflow import ARGUMENTS
+from members.models import Department
+from members.querysets import standing_of
+
+if TYPE_CHECKING:
+    from gridgov.common.models import User
+
+Choices = list[tuple[str, Any]]
+MOST_PHOTOS = 20
+WORDS = {"max_length": 2000, "widget": forms.Textarea(attrs={"rows": 3})}
+YES_NO = [("yes", gettext_lazy("yes")), ("no", gettext_lazy("no"))]
+
+# What the words of an action are about; others take a note.
+NOTE_LABELS: Mapping[str, Any] = {
+    "settle": gettext_lazy("What was done"),
+    "submit_result": gettext_lazy("What was done"),
+    "feed_back": gettext_lazy("What the requester was told"),
+    "return_visit": gettext_lazy("What was said"),
+}
+
+
+def yes_no(label: Any) -> forms.TypedChoiceField:
+    return forms.TypedChoiceField(
+        label=label, choices=YES_NO, coerce=lambda value: value == "yes", widget=forms.RadioSelect
+    )
+
+
+FIELDS: Mapping[str, Callable[[], forms.Field]] = {
+    "note": lambda: forms.CharField(label=_("Note"), **WORDS),  # type: ignore[arg-type]
+    "reason": lambda: forms.CharField(label=_("Reason"), **WORDS),  # type: ignore[arg-type]
+    "to": lambda: forms.ChoiceField(label=_("To")),
+    "deadline": lambda: MomentField(
+        label=_("Deadline"), help_text=_("Without one the limit of the procedure counts.")
+    ),
+    "important": lambda: forms.BooleanField(label=_("This is an important matter")),
+    "files": lambda: PhotosField(label=_("Photos")),
+    "happened": lambda: yes_no(_("Did it happen as reported?")),
+    "solved": lambda: yes_no(_("Is it solved?")),
+    "channel": lambda: forms.ChoiceField(label=_("How"), choices=Channel.choices, initial=Channel.PHONE),
+    "happened_at": lambda: MomentField(label=_("When"), help_text=_("Empty: now.")),
+    "told_channel": lambda: forms.ChoiceField(
+        label=_("How the requester was told"), choices=[("", "–"), *Channel.choices]
+    ),
+    "told_at": lambda: MomentField(label=_("When the requester was told")),
+}
+PARTS_OF = {"told": ("told_channel", "told_at")}  # an argument that is typed in two fields
+
+
+class ActionForm(forms.Form):
+    """The arguments of one action as fields. `rules`: argument -> the rule behind its being asked for."""
+
+    client_uuid = forms.UUIDField(widget=forms.HiddenInput)
+    version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
+
+    def __init__(
+        self,
+        data: Any = None,
+        files: Any = None,
+        *,
+        user: User,
+        incident: Incident,
+        action: str,
+        requires: Iterable[str],
+        rules: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        initial = {"client_uuid": uuid.uuid4(), "version": incident.version}
+        super().__init__(data, files, auto_id=f"{action}_%s", initial=initial)
+        required = set(requires)
+        for argument in ARGUMENTS[action]:
+            for name in PARTS_OF.get(argument, (argument,)):
+                field = FIELDS[name]()
+                field.required = argument in required
+                rule = (rules or {}).get(argument)
+                field.basis = rule["clause"] if rule else ""  # type: ignore[attr-defined]
+                self.fields[name] = field
+        if "note" in self.fields and action in NOTE_LABELS:
+            self.fields["note"].label = NOTE_LABELS[action]
+        if "to" in self.fields:
+            self.fields["to"].choices = targets(user, incident, action)  # type: ignore[attr-defined]
+
+    def fresh(self) -> None:
+        """For showing it again after a refusal: of the matter as it is now, as a new call."""
+        kept: Any = self.data.copy()  # type: ignore[attr-defined]
+        for name in ("client_uuid", "version"):
+            kept[name] = self.get_initial_for_field(self.fields[name], name)
+        self.data = kept
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if bool(cleaned.get("told_channel")) != bool(cleaned.get("told_at")):
+            self.add_error("told_at", _("How and when belong together."))
+        if len(cleaned.get("files") or ()) > MOST_PHOTOS:
+            self.add_error("files", _("At most %(most)s photos at once.") % {"most": MOST_PHOTOS})
+        return cleaned
+
+    def arguments(self) -> dict[str, Any]:
+        """What `perform` takes, without the files: they are kept first."""
+        given = {
+            name: value
+            for name, value in self.cleaned_data.items()
+            if name not in ("client_uuid", "version", "files", "to", *PARTS_OF["told"])
+        }
+        if self.cleaned_data.get("told_channel"):
+            told = {"channel": self.cleaned_data["told_channel"], "happened_at": self.cleaned_data["told_at"]}
+            given["told"] = told
+        return given
+
+    def target(self) -> Grid | Department | None:
+        kind, _sep, key = self.cleaned_data.get("to", "").partition(":")
+        if kind == "department":
+            return Department.objects.get(pk=key)
+        return Grid.objects.get(pk=key) if kind else None
+
+
+def targets(user: User, incident: Incident, action: str) -> Choices:
+    """Whom this person may name: for `dispatch` what lies below, by the township also departments; for `hand_over`
+    the other grids one co-ordinates."""
+    places = [place for place in places_of(user)[Verb.COORDINATE] if place.code[:9] == incident.township_code]
+    if action == "dispatch":
+        places = [place for place in places if place.covers(incident.unit_code)]
+    grids = Grid.objects.active().filter(any_of(places, grid="code"))
+    if action == "dispatch":
+        grids = grids.exclude(pk__in=[place.code for place in places])
+    else:
+        grids = grids.exclude(pk=incident.responsible_grid_id)
+    found = by_village(grids)
+    if action == "dispatch" and any(place.kind == Kind.TOWNSHIP for place in places):
+        departments = Department.objects.active().filter(township_code=incident.township_code).order_by("pk")
+        rows = [(f"department:{pk}", name) for pk, name in departments.values_list("pk", "name")]
+        found = [(_("Departments"), rows), *found]
+    return [("", _("– choose –")), *found]
+
+
+def by_village(grids: Any, value: str = "grid:%s", first: Sequence[str] = ()) -> Choices:
+    """Grids as choices in groups: those of `first` on top, then one group per village."""
+    rows = list(grids.order_by("code").values_list("code", "name", "kind", "village_code"))
+    names = {code: name for code, name, kind, _village in rows if kind == Kind.VILLAGE}
+    on_top = [(value % code, name) for code, name, *_rest in rows if code in first]
+    groups: dict[str, Choices] = {}
+    for code, name, _kind, village in rows:
+        groups.setdefault(names.get(village, _("Township") if not village else _("Grids")), []).append(
+            (value % code, name)
+        )
+    return ([(_("Mine"), on_top)] if on_top else []) + list(groups.items())
+
+
+class ReportForm(forms.Form):
+    """A report. `client_uuid` makes a double click one matter, and keeps its photos when something is missing."""
+
+    grid = forms.ChoiceField(label=gettext_lazy("Where (grid)"))
+    category = forms.ChoiceField(label=gettext_lazy("Category"))
+    description = forms.CharField(
+        label=gettext_lazy("What happened"), max_length=4000, widget=forms.Textarea(attrs={"rows": 5})
+    )
+    title = forms.CharField(
+        label=gettext_lazy("Title"),
+        max_length=80,
+        required=False,
+        help_text=gettext_lazy("In a few words and without names: the requester sees it too."),
+    )
+    photos = PhotosField(label=gettext_lazy("Photos"), required=False)
+    address = forms.CharField(label=gettext_lazy("Place"), max_length=120, required=False)
+    occurred_at = MomentField(label=gettext_lazy("When it happened"), required=False)
+    escalate = forms.BooleanField(
+        label=gettext_lazy("Pass it up at once: my grid cannot solve it"), required=False
+    )
+    requester_name = forms.CharField(label=gettext_lazy("Name"), max_length=40, required=False)
+    requester_phone = forms.CharField(label=gettext_lazy("Phone"), max_length=30, required=False)
+    wants_feedback = forms.BooleanField(label=gettext_lazy("wants an answer"), required=False, initial=True)
+    source = forms.ChoiceField(
+        label=gettext_lazy("Where it comes from"),
+        choices=Source.choices,
+        initial=Source.BELOW,
+        required=False,
+    )
+    channel = forms.ChoiceField(
+        label=gettext_lazy("How it reached us"),
+        choices=Channel.choices,
+        initial=Channel.SYSTEM,
+        required=False,
+    )
+    client_uuid = forms.UUIDField(widget=forms.HiddenInput)
+
+    REQUESTER = ("requester_name", "requester_phone", "wants_feedback")
+    MORE = ("source", "channel")
+
+    def __init__(self, data: Any = None, files: Any = None, *, user: User, grid: str = "") -> None:
+        units = standing_of(user).units
+        super().__init__(
+            data, files, initial={"client_uuid": uuid.uuid4(), "grid": grid or next(iter(units), "")}
+        )
+        grids = by_village(Grid.objects.named_by(user), value="%s", first=units)
+        self.fields["grid"].choices = [("", _("– choose –")), *grids]  # type: ignore[attr-defined]
+        self.categories = {
+            category.code: category
+            for category in Category.objects.visible_to(user).active().select_related("procedure")
+        }
+        named = [(code, _named(category)) for code, category in self.categories.items()]
+        self.fields["category"].choices = [("", _("– choose –")), *named]  # type: ignore[attr-defined]
+        if not places_of(user)[Verb.HANDLE]:
+            del self.fields["escalate"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if len(cleaned.get("photos") or ()) > MOST_PHOTOS:
+            self.add_error("photos", _("At most %(most)s photos at once.") % {"most": MOST_PHOTOS})
+        return cleaned
+
+    def arguments(self) -> dict[str, Any]:
+        """What `report` takes, without the photos: they are kept first."""
+        given = dict(self.cleaned_data)
+        for name in (*self.REQUESTER, "photos", "client_uuid"):
+            given.pop(name, None)
+        given["source"] = given.get("source") or Source.BELOW
+        given["channel"] = given.get("channel") or Channel.SYSTEM
+        name, phone, wants = (self.cleaned_data.get(field) for field in self.REQUESTER)
+        if name or phone:
+            given["requester"] = {"name": name, "phone": phone, "wants_feedback": wants}
+        return given
+
+    @property
+    def main_fields(self) -> list[forms.BoundField]:
+        apart = (*self.REQUESTER, *self.MORE)
+        return [field for field in self.visible_fields() if field.name not in apart]
+
+    @property
+    def requester_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.REQUESTER]
+
+    @property
+    def more_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.MORE]
+
+    @property
+    def has_requester(self) -> bool:
+        """The fold-out stands open where something is in it."""
+        return any(self[name].value() or self[name].errors for name in self.REQUESTER[:2])
+
+
+def _named(category: Category) -> str:
+    return (
+        _("%(name)s (must be reported)") % {"name": category.name} if category.must_report else category.name
+    )
+
+
+class FeedbackForm(forms.Form):
+    """The requester's answer."""
+
+    grade = forms.TypedChoiceField(
+        label=gettext_lazy("How satisfied are you?"),
+        choices=Grade.choices,
+        coerce=int,
+        widget=forms.RadioSelect,
+    )
+    solved = forms.TypedChoiceField(
+        label=gettext_lazy("Is it solved?"),
+        choices=YES_NO,
+        coerce=lambda value: value == "yes",
+        widget=forms.RadioSelect,
+    )
+    comment = forms.CharField(
+        label=gettext_lazy("What else you want to say"),
+        max_length=500,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )

@@ -1,0 +1,17 @@
+"""Addresses below /incidents/. The requester's page stands outside: it is in gridgov/urls.py."""
+
+from django.urls import path
+
+from incidents.views import lists, matter, photos, public, report
+
+app_name = "incidents"
+
+urlpatterns = [
+    path("", lists.incidents, name="list"),
+    path("new/", report.report, name="new"),
+    path("uploads/<uuid:pk>/", photos.photo, name="photo"),
+    path("uploads/<uuid:pk>/small/", photos.small_photo, name="small-photo"),
+    path("<uuid:pk>/", matter.matter, name="detail"),
+    path("<uuid:pk>/actions/<slug:action>/", matter.act, name="act"),
+    path("<uuid:pk>/slip/", public.slip, name="slip"),
+]

@@ -1,0 +1,221 @@
+"""The page of one matter, and the actions that are taken there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST, require_safe
+
+from gridgov.common.api.repeat import body_hash
+from gridgov.common.errors import DomainError, Invalid
+from gridgov.common.forms import show_refusal
+from gridgov.common.masking import mask_name, mask_phone
+from gridgov.common.models import User
+from grids.enums import Verb
+from grids.models import Grid
+from grids.querysets import holds, lineage
+from incidents.actions import perform
+from incidents.actions.result import replay_of
+from incidents.due import explain
+from incidents.forms import ActionForm
+from incidents.models import FeedbackRequest, Incident, Transition
+from incidents.permissions import (
+    Owed,
+    allowed_actions,
+    may_see_requester,
+    obligatory,
+    owed_before_closing,
+    refusal,
+)
+from incidents.querysets import RELATED
+from incidents.views.photos import keep, photos_of
+from incidents.views.timeline import story
+from incidents.workflow import TRANSITIONS
+
+# Dangerous ones stand apart; what will happen is said before it does.
+WARNINGS = {
+    "reject": gettext_lazy("The matter ends here as rejected, and its reporter is told."),
+    "reopen": gettext_lazy("The matter starts again at the unit that accepted it, with a new clock."),
+}
+CLOSING = gettext_lazy("The matter ends here and leaves the lists of what is open.")
+FIRST = ("accept", "dispatch", "start", "submit_result", "verify", "close")
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An action on the page. `refused`: it cannot be sent any more, what was typed is still shown."""
+
+    name: str
+    label: str
+    form: ActionForm
+    is_main: bool = False
+    is_open: bool = False
+    warning: Any = ""
+    refused: bool = False
+
+
+@login_required
+@require_safe
+def matter(request: HttpRequest, pk: UUID) -> HttpResponse:
+    return _page(request, seen(request.user, pk))
+
+
+@login_required
+@require_POST
+def act(request: HttpRequest, pk: UUID, action: str) -> HttpResponse:
+    """One action. Refusals come back with the page, with what was typed: 403, 409 or 400."""
+    if action not in TRANSITIONS:
+        raise Http404
+    user: Any = request.user
+    incident = seen(user, pk)
+    form = ActionForm(
+        request.POST,
+        request.FILES,
+        user=user,
+        incident=incident,
+        action=action,
+        requires=obligatory(incident, action),
+    )
+    try:
+        done = _perform(request, incident, action, form)
+    except DomainError as error:
+        if not form.errors:
+            show_refusal(form, error)
+        form.fresh()
+        return _page(request, incident, refused=(action, form), rule=error.rule, status=error.status)
+    label = TRANSITIONS[action].label
+    messages.success(request, _("%(number)s: %(action)s is done.") % {"number": done.number, "action": label})
+    return redirect("incidents:detail", done.pk)
+
+
+def seen(user: Any, pk: UUID) -> Incident:
+    """One matter within scope; outside is not found."""
+    return get_object_or_404(Incident.objects.visible_to(user).select_related(*RELATED, "requester"), pk=pk)
+
+
+def _perform(request: HttpRequest, incident: Incident, action: str, form: ActionForm) -> Incident:
+    """In the order of rules.md: replay, not yours, state, what is missing."""
+    user: Any = request.user
+    valid = form.is_valid()
+    call, content = form.cleaned_data.get("client_uuid"), content_hash(request, incident.pk, action)
+    if replay_of(Transition, "user", user, call, content) is not None:
+        return incident
+    refused = refusal(user, incident, TRANSITIONS[action])
+    if refused is not None:
+        raise refused
+    if not valid or call is None:
+        raise Invalid(_("Something is missing or not right."))
+    arguments = form.arguments()
+    if "to" in form.fields:
+        arguments["to"] = form.target()
+    if form.cleaned_data.get("files"):
+        arguments["files"] = keep(form.cleaned_data["files"], user=user, call=call)
+    return perform(
+        user=user,
+        incident=incident,
+        action=action,
+        client_uuid=call,
+        body_hash=content,
+        version=form.cleaned_data["version"],
+        **arguments,
+    ).incident
+
+
+def content_hash(request: HttpRequest, *about: Any) -> str:
+    """Of everything that was typed and chosen: a double click is one call, something else under its name is not."""
+    typed = {
+        name: values
+        for name, values in request.POST.lists()
+        if name not in ("csrfmiddlewaretoken", "version")
+    }
+    files = [[file.name, file.size] for name in request.FILES for file in request.FILES.getlist(name)]
+    return body_hash([typed, files], *about)
+
+
+# --- the page ----------------------------------------------------------------------------------------------------
+
+
+def _page(
+    request: HttpRequest,
+    incident: Incident,
+    *,
+    refused: tuple[str, ActionForm] | None = None,
+    rule: Any = None,
+    status: int = 200,
+) -> HttpResponse:
+    user: Any = request.user
+    photos = photos_of(incident)
+    owed = owed_before_closing(incident) if incident.is_open else []
+    offers = _offers(user, incident, owed, refused)
+    works_on_it = may_see_requester(user, incident)
+    asked = list(FeedbackRequest.objects.filter(incident=incident).order_by("created_at"))
+    context = {
+        "incident": incident,
+        "crumbs": _crumbs(user, incident),
+        "photos": photos.get(0, []),
+        "story": story(incident, photos),
+        "why": explain(incident) if incident.is_open else None,
+        "owed": owed,
+        "requester": _requester(incident, works_on_it),
+        "answers": [one for one in asked if one.answered_at],
+        "slip": works_on_it and any(one.answered_at is None for one in asked),
+        "offers": [offer for offer in offers if offer.name not in WARNINGS],
+        "dangerous": [offer for offer in offers if offer.name in WARNINGS],
+        "rule": rule,
+    }
+    return render(request, "incidents/matter.html", context, status=status)
+
+
+def _offers(
+    user: User, incident: Incident, owed: list[Owed], refused: tuple[str, ActionForm] | None
+) -> list[Offer]:
+    """The allowed actions, the one that the procedure asks for next first; a refused one keeps its words."""
+    allowed = {one.name: one for one in allowed_actions(user, incident)}
+    main = next((name for name in (*FIRST, *(one.action for one in owed)) if name in allowed), "")
+    offers = []
+    for name, one in allowed.items():
+        again = refused is not None and refused[0] == name
+        form = (
+            refused[1]
+            if refused is not None and again
+            else ActionForm(user=user, incident=incident, action=name, requires=one.requires, rules=one.rules)
+        )
+        warning = CLOSING if name == "close" else WARNINGS.get(name, "")
+        is_open = again or (refused is None and name == main)
+        offers.append(Offer(name, one.label, form, name == main, is_open, warning))
+    if refused is not None and refused[0] not in allowed:
+        name, form = refused
+        offers.append(Offer(name, str(TRANSITIONS[name].label), form, is_open=True, refused=True))
+    return sorted(offers, key=lambda offer: (not offer.refused, not offer.is_main))
+
+
+def _crumbs(user: User, incident: Incident) -> list[dict[str, str]]:
+    """Where it is, from the township down; what one may open is a link."""
+    names = (
+        Grid.objects.filter(pk__in=lineage(str(incident.grid_id)))
+        .order_by("code")
+        .values_list("code", "name")
+    )
+    return [
+        {"label": name, "url": f"/grids/{code}/" if holds(user, Verb.SEE, code) else ""}
+        for code, name in names
+    ]
+
+
+def _requester(incident: Incident, in_full: bool) -> dict[str, Any] | None:  # noqa: FBT001  one of two ways to show
+    asked = getattr(incident, "requester", None)
+    if asked is None:
+        return None
+    return {
+        "name": asked.name if in_full else mask_name(asked.name),
+        "phone": asked.phone if in_full else mask_phone(asked.phone),
+        "wants_feedback": asked.wants_feedback,
+    }

@@ -1,0 +1,13 @@
+"""Addresses below /inbox/."""
+
+from django.urls import path
+
+from members import views
+
+app_name = "members"
+
+urlpatterns = [
+    path("", views.inbox, name="inbox"),
+    path("read/", views.read_all, name="read-all"),
+    path("<int:pk>/open/", views.open_message, name="open"),
+]
