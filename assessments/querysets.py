@@ -32,6 +32,9 @@ class AssessmentQuerySet(models.QuerySet["Assessment"]):
 
 class ScoreQuerySet(models.QuerySet["Score"]):
     def visible_to(self, user: Any) -> ScoreQuerySet:
-        """A village sees its own scores, the township's people all of the township's."""
+        """The figures whose records one may open: a village its own, the township's people all of the township's.
+
+        The published sheet itself shows every village to everybody who sees the assessment.
+        """
         seen = any_of(places_of(user)[Verb.SEE]) | any_of(places_of(user)[Verb.SCORE])
         return self.filter(seen)

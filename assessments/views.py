@@ -11,7 +11,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest, PermissionDenied
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -23,7 +23,7 @@ from assessments.exports import CONTENT_TYPE, export, sheet
 from assessments.forms import MonthForm
 from assessments.indicators import INDICATORS, Figure, Indicator, Period
 from assessments.models import Assessment, Score
-from assessments.permissions import can_open_records, can_score, townships_to_score
+from assessments.permissions import can_score, townships_to_score
 from gridgov.common.errors import DomainError, Forbidden
 from gridgov.common.paging import PAGE_SIZE, Key, order, page_of
 from grids.models import Grid
@@ -103,8 +103,11 @@ def sheet_page(request: HttpRequest, pk: UUID) -> HttpResponse:
     assessment = _seen(request, pk)
     user: Any = request.user
 
+    mine = Score.objects.visible_to(user).filter(assessment=assessment)
+    opened = set(mine.values_list("village_code", flat=True))
+
     def link(village: Grid, indicator: str) -> str:
-        if not can_open_records(user, assessment, village.code):
+        if village.code not in opened:
             return ""
         return reverse("assessments:records", args=(assessment.pk, village.code, indicator))
 
@@ -147,14 +150,8 @@ def step(request: HttpRequest, pk: UUID, verb: str) -> HttpResponse:
 def records(request: HttpRequest, pk: UUID, village: str, indicator: str) -> HttpResponse:
     """The rows behind one figure, newest first."""
     assessment = _seen(request, pk)
-    user: Any = request.user
-    score = get_object_or_404(
-        Score.objects.filter(assessment=assessment).select_related("grid"),
-        village_code=village,
-        indicator=indicator,
-    )
-    if not can_open_records(user, assessment, village):
-        raise Http404
+    scores = Score.objects.visible_to(request.user).filter(assessment=assessment).select_related("grid")
+    score = get_object_or_404(scores, village_code=village, indicator=indicator)
     measured = INDICATORS[indicator]
     page = _page(request, measured.records(assessment, village), measured)
     context = {

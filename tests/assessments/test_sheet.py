@@ -7,11 +7,13 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import openpyxl
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from assessments.actions import create_month, freeze, publish
 from assessments.exports import export, sheet
 from gridgov.common.models import AuditEvent
-from tests.assessments.month import october, stage
+from tests.assessments.month import october, stage, step
 from tests.factories import fresh, login, township
 
 pytestmark = pytest.mark.django_db
@@ -158,6 +160,36 @@ def test_page_shows_each_figure_with_its_records(town, published, client):
     records = client.get(address)
     assert len(records.context["lines"]) == 11
     assert all(line["incident"].number in records.content.decode() for line in records.context["lines"])
+
+
+def test_page_takes_the_same_queries_for_one_village_and_three(client, clock):
+    counts = []
+    for code, villages in (("320371103", 1), ("320371104", 3)):
+        town = township(code, villages=villages, groups_per_village=1)
+        made = create_month(user=fresh(town.assessor), township=town.grid, month=date(2026, 10, 1))
+        login(client, town.assessor)
+        for address in (
+            f"/assessments/{made.pk}/",
+            f"/assessments/{made.pk}/{town.villages[0].code}/on_time/",
+        ):
+            with CaptureQueriesContext(connection) as queries:
+                assert client.get(address).status_code == 200
+            counts.append(len(queries))
+    assert counts[:2] == counts[2:], [query["sql"] for query in queries.captured_queries]
+
+
+def test_records_page_takes_the_same_queries_for_one_row_and_three(town, published, client):
+    login(client, town.assessor)
+    group = town.groups_of(town.villages[1])[1]
+    address = f"/assessments/{published.pk}/{town.villages[1].code}/rework/"
+    counts = []
+    for rows in (1, 2):
+        for _row in range(rows):
+            step(town, group, "submit_result", "10-10 09:00")
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(address).status_code == 200
+        counts.append(len(queries))
+    assert counts[0] == counts[1], [query["sql"] for query in queries.captured_queries]
 
 
 def test_records_say_when_they_changed_since(town, published, client):
