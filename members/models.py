@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
@@ -192,8 +193,8 @@ class InboxMessage(models.Model):
 
     member = models.ForeignKey(Member, models.CASCADE, related_name="messages")
     kind = models.CharField(max_length=10, choices=MessageKind, default=MessageKind.NEWS)
-    title = models.CharField(max_length=120)
-    body = models.CharField(max_length=500, blank=True)
+    text = models.CharField(max_length=200)  # a msgid; read in the reader's language
+    params = models.JSONField(default=dict)
     link = models.CharField(max_length=200, blank=True)
     key = models.CharField(max_length=120)
     created_at = models.DateTimeField(default=clock.now)
@@ -212,3 +213,7 @@ class InboxMessage(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def title(self) -> str:
+        return gettext(self.text) % self.params
