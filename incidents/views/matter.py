@@ -85,7 +85,7 @@ def act(request: HttpRequest, pk: UUID, action: str) -> HttpResponse:
         requires=obligatory(incident, action),
     )
     try:
-        done = _perform(request, incident, action, form)
+        done = take(request, incident, action, form)
     except DomainError as error:
         if not form.errors:
             show_refusal(form, error)
@@ -101,7 +101,7 @@ def seen(user: Any, pk: UUID) -> Incident:
     return get_object_or_404(Incident.objects.visible_to(user).select_related(*RELATED, "requester"), pk=pk)
 
 
-def _perform(request: HttpRequest, incident: Incident, action: str, form: ActionForm) -> Incident:
+def take(request: HttpRequest, incident: Incident, action: str, form: ActionForm) -> Incident:
     """In the order of rules.md: replay, not yours, state, what is missing."""
     user: Any = request.user
     valid = form.is_valid()
@@ -154,7 +154,7 @@ def _page(
     user: Any = request.user
     photos = photos_of(incident)
     owed = owed_before_closing(incident) if incident.is_open else []
-    offers = _offers(user, incident, owed, refused)
+    offers = offers_for(user, incident, owed, refused)
     works_on_it = may_see_requester(user, incident)
     asked = list(FeedbackRequest.objects.filter(incident=incident).order_by("created_at"))
     context = {
@@ -174,7 +174,7 @@ def _page(
     return render(request, "incidents/matter.html", context, status=status)
 
 
-def _offers(
+def offers_for(
     user: User, incident: Incident, owed: list[Owed], refused: tuple[str, ActionForm] | None
 ) -> list[Offer]:
     """The allowed actions, the one that the procedure asks for next first; a refused one keeps its words."""

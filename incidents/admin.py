@@ -1,0 +1,261 @@
+"""Admin pages of the incidents room: matters to be read and acted on, never edited; categories and procedures."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_POST
+
+from gridgov.common.admin import Rows, ScopedAdmin, ScopedInline
+from gridgov.common.errors import DomainError
+from gridgov.common.forms import show_refusal
+from gridgov.common.masking import mask_name, mask_phone
+from grids.admin import TownshipAdmin
+from grids.enums import Verb
+from grids.querysets import condition, places_of
+from incidents.actions import perform
+from incidents.forms import ActionForm
+from incidents.models import Category, Incident, Procedure, Transition
+from incidents.permissions import may_see_requester, obligatory, owed_before_closing
+from incidents.querysets import RELATED
+from incidents.templatetags.matters import time_left
+from incidents.views.matter import offers_for, take
+from incidents.workflow import OTHER_ROWS, TRANSITIONS
+
+MOST_AT_ONCE = 100
+
+
+class CategoryFilter(admin.SimpleListFilter):
+    title = gettext_lazy("category")
+    parameter_name = "category"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return list(Category.objects.visible_to(request.user).values_list("code", "name"))
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if not self.value():
+            return queryset
+        found = Category.objects.visible_to(request.user).filter(code=self.value())
+        return queryset.filter(category__in=list(found.values_list("pk", flat=True)))
+
+
+class WaitingFilter(admin.SimpleListFilter):
+    title = gettext_lazy("open")
+    parameter_name = "waiting"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [("open", _("open")), ("late", _("late"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        narrowed = {"open": {"is_open": True}, "late": {"is_late": True}}
+        return queryset.filter(**narrowed.get(self.value() or "", {}))
+
+
+class HistoryInline(ScopedInline):
+    model = Transition
+    fields = ("entered_at", "who", "what", "to_status", "note")
+
+    def get_queryset(self, request: HttpRequest) -> Rows:
+        return super().get_queryset(request).select_related("actor").order_by("seq")
+
+    @admin.display(description=gettext_lazy("who"))
+    def who(self, row: Transition) -> str:
+        return str(row.actor or "")
+
+    @admin.display(description=gettext_lazy("what"))
+    def what(self, row: Transition) -> str:
+        move = TRANSITIONS.get(row.action)
+        return str(move.done if move else OTHER_ROWS.get(row.action, row.action))
+
+
+@admin.register(Incident)
+class IncidentAdmin(ScopedAdmin):
+    """The list shows the unit of the first grant; a single matter also what one has part in. All changes are actions."""
+
+    list_display = ("number", "heading", "grid", "category", "status", "unit", "left")
+    list_display_links = ("number", "heading")
+    list_select_related = RELATED
+    list_filter = ("status", CategoryFilter, WaitingFilter)
+    search_fields = ("number",)
+    search_help_text = gettext_lazy("The exact number.")
+    sortable_by = ()
+    ordering = ("-reported_at", "-id")
+    inlines = (HistoryInline,)
+    actions = ("accept",)
+    change_form_template = "admin/incidents/incident/change_form.html"
+    fields = (
+        "number", "status", "left", "unit", "person", "heading", "description", "where", "kind", "important",
+        "reported_at", "reported_by", "asked_by", "photos",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    def opens_to(self, user: Any) -> bool:
+        return bool(places_of(user)[Verb.SEE])
+
+    def seen_by(self, user: Any) -> Rows:
+        places = places_of(user)[Verb.SEE]
+        return Incident.objects.filter(condition(places[0])) if places else Incident.objects.none()
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Incident:
+        seen = Incident.objects.visible_to(request.user).select_related(*RELATED, "requester")
+        try:
+            return seen.get(pk=UUID(object_id))
+        except (ValueError, Incident.DoesNotExist) as error:
+            raise Http404 from error
+
+    def get_search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
+        if not search_term:
+            return queryset, False
+        towns = {place.code[:9] for place in places_of(request.user)[Verb.SEE]}
+        return queryset.filter(township_code__in=towns, number=search_term.strip()), False
+
+    # --- what is shown ------------------------------------------------------------------------------------------
+    @admin.display(description=gettext_lazy("title"))
+    def heading(self, incident: Incident) -> str:
+        return incident.heading
+
+    @admin.display(description=gettext_lazy("responsible unit"), empty_value="–")
+    def unit(self, incident: Incident) -> str:
+        return str(incident.unit or "")
+
+    @admin.display(description=gettext_lazy("time left"))
+    def left(self, incident: Incident) -> str:
+        left = time_left(incident)
+        return format_html('<span class="tone-{}">{}</span>', left["tone"], left["words"])
+
+    @admin.display(description=gettext_lazy("responsible person"))
+    def person(self, incident: Incident) -> str:
+        return str(incident.responsible_member or "")
+
+    @admin.display(description=gettext_lazy("grid"))
+    def where(self, incident: Incident) -> str:
+        return " ".join(filter(None, [str(incident.grid), incident.address]))
+
+    @admin.display(description=gettext_lazy("category"))
+    def kind(self, incident: Incident) -> str:
+        return str(incident.category)
+
+    @admin.display(description=gettext_lazy("reporter"))
+    def reported_by(self, incident: Incident) -> str:
+        return str(incident.reporter)
+
+    @admin.display(description=gettext_lazy("requester"))
+    def asked_by(self, incident: Incident) -> str:
+        asked = getattr(incident, "requester", None)
+        if asked is None:
+            return ""
+        if getattr(incident, "shows_requester", False):
+            return f"{asked.name} {asked.phone}"
+        return f"{mask_name(asked.name)} {mask_phone(asked.phone)}"
+
+    @admin.display(description=gettext_lazy("photos"))
+    def photos(self, incident: Incident) -> str:
+        rows = incident.uploads.order_by("created_at", "id").values_list("pk", flat=True)
+        links = [(reverse("incidents:photo", args=[pk]), place) for place, pk in enumerate(rows, start=1)]
+        return format_html_join(" ", '<a href="{}">{}</a>', links) or "–"
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, obj: Any = None, **kwargs: Any
+    ) -> HttpResponse:
+        user: Any = request.user
+        obj.shows_requester = may_see_requester(user, obj)
+        refused = getattr(request, "refused_action", None)
+        owed = owed_before_closing(obj) if obj.is_open else []
+        context |= {
+            "offers": offers_for(user, obj, owed, refused),
+            "owed": owed,
+            "title": str(obj),
+            "subtitle": None,
+        }
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+
+    # --- what is done -------------------------------------------------------------------------------------------
+    def get_urls(self) -> list[Any]:
+        act = self.admin_site.admin_view(self.act)
+        return [path("<uuid:pk>/act/<slug:action>/", act, name="incidents_incident_act"), *super().get_urls()]
+
+    @method_decorator(require_POST)
+    def act(self, request: HttpRequest, pk: UUID, action: str) -> HttpResponse:
+        """One action; a refusal comes back with the page, with what was typed."""
+        self._must_open(request)
+        incident = self.get_object(request, str(pk))
+        if action not in TRANSITIONS:
+            raise Http404
+        user: Any = request.user
+        required = obligatory(incident, action)
+        form = ActionForm(
+            request.POST, request.FILES, user=user, incident=incident, action=action, requires=required
+        )
+        try:
+            take(request, incident, action, form)
+        except DomainError as error:
+            return self._refused(request, pk, action, form, error)
+        label = TRANSITIONS[action].label
+        messages.success(
+            request, _("%(number)s: %(action)s is done.") % {"number": incident.number, "action": label}
+        )
+        return redirect("admin:incidents_incident_change", pk)
+
+    def _refused(
+        self, request: HttpRequest, pk: UUID, action: str, form: ActionForm, error: DomainError
+    ) -> HttpResponse:
+        if not form.errors:
+            show_refusal(form, error)
+        form.fresh()
+        messages.error(request, str(error.detail))
+        again = copy(request)
+        again.method, again.refused_action = "GET", (action, form)  # type: ignore[attr-defined]
+        response = self.change_view(again, str(pk))
+        response.status_code = error.status
+        return response
+
+    @admin.action(description=gettext_lazy("Accept the selected matters"))
+    def accept(self, request: HttpRequest, queryset: Rows) -> None:
+        """Each by itself: one that is refused does not hold back the others."""
+        user: Any = request.user
+        done = 0
+        for incident in queryset[:MOST_AT_ONCE]:
+            try:
+                perform(user=user, incident=incident, action="accept", version=incident.version)
+                done += 1
+            except DomainError as error:
+                messages.error(request, f"{incident.number}: {error.detail}")
+        if done:
+            messages.success(
+                request, ngettext("%(n)s matter accepted.", "%(n)s matters accepted.", done) % {"n": done}
+            )
+
+
+@admin.register(Category)
+class CategoryAdmin(TownshipAdmin):
+    """Which categories are in use. What they are comes from the plan."""
+
+    list_display = ("name", "code", "kind", "procedure", "must_report", "is_active")
+    list_filter = ("kind", "is_active")
+    list_select_related = ("procedure",)
+    ordering = ("township", "position", "code")
+    fields = list_display
+    readonly_fields = ("name", "code", "kind", "procedure", "must_report")
+
+
+@admin.register(Procedure)
+class ProcedureAdmin(TownshipAdmin):
+    """A version is never edited: a running matter keeps the one it began with."""
+
+    list_display = ("name", "code", "version", "is_current")
+    list_filter = ("is_current",)
+    ordering = ("township", "code", "-version")
+    fields = ("name", "code", "version", "is_current", "data")
+
+    def may_change(self, user: Any, row: Any = None) -> bool:
+        return False

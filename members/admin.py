@@ -1,0 +1,314 @@
+"""Admin pages of the members room: people, posts and appointments by whoever manages the place, roles by the technical
+administrator.
+
+Nobody appoints upwards: posts strictly below one's own place, and at the township, which has no level above, posts whose
+role carries no right that one does not have oneself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import Exists, OuterRef, Q
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from gridgov.common import clock
+from gridgov.common.admin import ActionForm, Rows, TechnicalAdmin
+from gridgov.common.enums import AuditKind
+from gridgov.common.models import User
+from grids.admin import ManagedAdmin, managed_townships
+from grids.enums import Verb
+from grids.models import Grid
+from grids.querysets import any_of, places_of
+from members.actions import appoint, change_role, create_departments, end_appointment
+from members.models import Appointment, Department, Member, Post, Role
+
+
+def posts_seen(user: Any) -> Rows:
+    """Posts in the places one manages, and those of a managed township's departments."""
+    places = any_of(places_of(user)[Verb.MANAGE], grid="grid")
+    return Post.objects.filter(places | Q(department__township__in=managed_townships(user)))
+
+
+def posts_to_fill(user: Any) -> Rows:
+    """Posts to which the user may appoint."""
+    places = places_of(user)
+    own = [place.code for place in places[Verb.MANAGE]]
+    below = posts_seen(user).exclude(grid__in=own).exclude(grid=None)
+    at_township = Q(grid__in=managed_townships(user)) | Q(department__township__in=managed_townships(user))
+    return (below | posts_seen(user).filter(at_township, role__in=roles_to_give(user))).distinct()
+
+
+def roles_to_give(user: Any) -> list[int]:
+    """Roles of the user's townships that carry no right the user does not have there."""
+    managed = places_of(user)[Verb.MANAGE]
+    roles = Role.objects.filter(township__in={place.code[:9] for place in managed})
+    held = {
+        place.code[:9]: {
+            verb for verb, places in places_of(user).items() if any(p.covers(place.code) for p in places)
+        }
+        for place in managed
+    }
+    return [role.pk for role in roles if set(role.verbs) <= held[str(role.township_id)]]
+
+
+def members_seen(user: Any) -> Rows:
+    """People with a post in the places one manages, those who live there, all of a managed township."""
+    places = places_of(user)[Verb.MANAGE]
+    posted = Appointment.objects.current().filter(any_of(places, prefix="post__"), member=OuterRef("pk"))
+    living = any_of(places, prefix="residence__", grid="code")
+    return Member.objects.filter(Exists(posted) | living | Q(township_code__in=managed_townships(user)))
+
+
+def members_to_change(user: Any) -> Rows:
+    """Those of them who hold no post but such as the user may fill: nobody edits the people above."""
+    others = Appointment.objects.current().filter(member=OuterRef("pk")).exclude(post__in=posts_to_fill(user))
+    return members_seen(user).filter(~Exists(others))
+
+
+class MemberForm(ActionForm):
+    login = forms.CharField(
+        label=_("login"),
+        required=False,
+        max_length=64,
+        help_text=_("The user name that the technical administrator gave; it is linked once."),
+    )
+
+    def clean_login(self) -> User | None:
+        name = self.cleaned_data["login"].strip()
+        if not name:
+            return None
+        free = User.objects.filter(
+            username=name, is_active=True, is_staff=False, is_superuser=False, member=None
+        )
+        found = free.first()
+        if found is None:
+            raise ValidationError(_("There is no free login of this name."))
+        return found
+
+
+@admin.register(Member)
+class MemberAdmin(ManagedAdmin):
+    form = MemberForm
+    audit_kind = AuditKind.PEOPLE
+    list_display = ("name", "phone", "residence", "has_login", "is_active")
+    list_filter = ("is_active",)
+    list_select_related = ("residence",)
+    search_fields = ("name", "phone")
+    ordering = ("id",)
+
+    @admin.display(description=_("has a login"), boolean=True)
+    def has_login(self, member: Member) -> bool:
+        return member.user_id is not None
+
+    def seen_by(self, user: Any) -> Rows:
+        return members_seen(user)
+
+    def may_add(self, user: Any) -> bool:
+        return True
+
+    def may_change(self, user: Any, row: Any = None) -> bool:
+        return row is None or members_to_change(user).filter(pk=row.pk).exists()
+
+    def choices(self, user: Any) -> Mapping[str, Rows]:
+        return {"residence": Grid.objects.active().visible_to(user, Verb.MANAGE)}
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        linked = obj is not None and (obj.user_id or not self.has_change_permission(request, obj))
+        return ("name", "phone", "residence", "is_active", "has_login" if linked else "login")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("has_login",)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
+        form = super().get_form(request, obj, change, **kwargs)
+        if "residence" in form.base_fields and not managed_townships(request.user):
+            form.base_fields["residence"].required = True  # else the village would not see whom it added
+        return form
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+        if not change:
+            obj.township_code = (obj.residence_id or places_of(request.user)[Verb.MANAGE][0].code)[:9]
+        if form.cleaned_data.get("login"):
+            obj.user = form.cleaned_data["login"]
+        super().save_model(request, obj, form, change)
+
+
+@admin.register(Post)
+class PostAdmin(ManagedAdmin):
+    """Which post answers for its unit is settled when the plan is loaded."""
+
+    audit_kind = AuditKind.PEOPLE
+    list_display = ("grid", "department", "title", "role", "is_responsible")
+    list_filter = ("is_responsible",)
+    list_select_related = ("grid", "department", "role")
+    search_fields = ("title", "grid__name")
+    sortable_by = ("title",)
+    ordering = ("township_code", "grid", "department", "id")
+    fields = ("grid", "department", "title", "role", "is_responsible")
+
+    def seen_by(self, user: Any) -> Rows:
+        return posts_seen(user)
+
+    def may_add(self, user: Any) -> bool:
+        return True
+
+    def may_change(self, user: Any, row: Any = None) -> bool:
+        return row is None or posts_to_fill(user).filter(pk=row.pk).exists()
+
+    def choices(self, user: Any) -> Mapping[str, Rows]:
+        own = [place.code for place in places_of(user)[Verb.MANAGE]]
+        town = managed_townships(user)
+        below = Grid.objects.active().visible_to(user, Verb.MANAGE)
+        return {
+            "grid": below.exclude(pk__in=set(own) - set(town)),
+            "department": Department.objects.active().filter(township__in=town),
+            "role": Role.objects.filter(pk__in=roles_to_give(user)),
+        }
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("grid", "department", "role", "is_responsible") if obj else ("is_responsible",)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
+        kwargs.setdefault("form", PostForm if obj is None else ActionForm)
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
+        """Where an appointment asks for a post it is offered only those that may be filled."""
+        if request.GET.get("model_name") == "appointment":
+            queryset = queryset.filter(pk__in=posts_to_fill(request.user).values("pk"))
+        return super().get_search_results(request, queryset, search_term)
+
+
+class PostForm(ActionForm):
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if bool(cleaned.get("grid")) == bool(cleaned.get("department")):
+            raise ValidationError(_("Name a grid or a department."))
+        unit, role = cleaned.get("grid") or cleaned["department"], cleaned.get("role")
+        if role is not None and role.township_id != unit.township_code:
+            raise ValidationError({"role": _("This role is of another township.")})
+        return cleaned
+
+
+class InForceFilter(admin.SimpleListFilter):
+    title = _("in force")
+    parameter_name = "in_force"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [("yes", _("Yes")), ("no", _("No"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        current = Q(pk__in=Appointment.objects.current().values("pk"))
+        return queryset.filter({"yes": current, "no": ~current}.get(self.value() or "", Q()))
+
+
+@admin.register(Appointment)
+class AppointmentAdmin(ManagedAdmin):
+    """An appointment is made and later ended; in between nothing of it changes."""
+
+    audit_kind = AuditKind.PEOPLE
+    list_display = ("member", "post", "since", "until", "is_main")
+    list_filter = (InForceFilter, "is_main")
+    list_select_related = ("member", "post__grid", "post__department")
+    search_fields = ("member__name", "post__title")
+    sortable_by = ("since", "until")
+    ordering = ("-since", "-id")
+    autocomplete_fields = ("member", "post")
+
+    def seen_by(self, user: Any) -> Rows:
+        return Appointment.objects.filter(post__in=posts_seen(user).values("pk"))
+
+    def may_add(self, user: Any) -> bool:
+        return True
+
+    def may_change(self, user: Any, row: Any = None) -> bool:
+        if row is None:
+            return True
+        running = row.until is None or row.until > clock.today()
+        return running and posts_to_fill(user).filter(pk=row.post_id).exists()
+
+    def choices(self, user: Any) -> Mapping[str, Rows]:
+        return {"member": members_seen(user).filter(is_active=True), "post": posts_to_fill(user)}
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("member", "post", "is_main", "since", "until", *(("reason",) if obj else ()))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("member", "post", "is_main", "since") if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+        if change:
+            end_appointment(appointment=obj, until=obj.until, reason=obj.reason)
+        else:
+            made = appoint(
+                member=obj.member, post=obj.post, since=obj.since, until=obj.until, is_main=obj.is_main
+            )
+            obj.pk = made.pk
+
+
+@admin.register(Department)
+class DepartmentAdmin(ManagedAdmin):
+    """A new department comes with the post of its duty officer."""
+
+    list_display = ("name", "phone", "from_plan", "is_active")
+    ordering = ("township_code", "id")
+
+    def opens_to(self, user: Any) -> bool:
+        return bool(managed_townships(user))
+
+    def seen_by(self, user: Any) -> Rows:
+        return Department.objects.filter(township__in=managed_townships(user))
+
+    def may_add(self, user: Any) -> bool:
+        return True
+
+    def may_change(self, user: Any, row: Any = None) -> bool:
+        return True
+
+    def choices(self, user: Any) -> Mapping[str, Rows]:
+        return {"township": Grid.objects.filter(pk__in=managed_townships(user))}
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("name", "phone", "from_plan", "is_active") if obj else ("township", "name", "phone")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("from_plan",) if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+        if not change:
+            obj.pk = create_departments(township=obj.township, names=[obj.name], from_plan=False)[0].pk
+            obj._state.adding, obj.from_plan = False, False  # noqa: SLF001  the action has made the row
+        super().save_model(request, obj, form, change)
+
+
+class RoleForm(ActionForm):
+    permissions = forms.MultipleChoiceField(
+        label=_("permissions"), choices=Verb.choices, required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+
+@admin.register(Role)
+class RoleAdmin(TechnicalAdmin):
+    """What a role may do; a change reaches everybody who holds it at once."""
+
+    form = RoleForm
+    audit_kind = None
+    list_display = ("name", "code", "township", "is_staff")
+    list_select_related = ("township",)
+    ordering = ("township", "id")
+    fields = ("township", "code", "name", "permissions", "is_staff")
+    readonly_fields = ("township", "code", "name")
+
+    def may_change(self, user: Any, row: Any = None) -> bool:
+        return True
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+        asked = form.cleaned_data["permissions"]
+        obj.permissions = form.initial["permissions"]  # the trail names what was before
+        change_role(role=obj, permissions=asked, is_staff=obj.is_staff, user=request.user)
