@@ -19,6 +19,7 @@ from django.db.models.functions import Length, Substr
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from assessments.enums import IndicatorCode
 from assessments.models import Assessment
@@ -290,7 +291,7 @@ class PatrolCompletion(Indicator):
         "Days with a patrol, of the days on which one was due, summed over the grids of the village. Several patrols of "
         "a grid on one day count once. Shown without weight: what is missing is a warning."
     )
-    headings = (_("done"), _("due"), _("rate"))
+    headings = (_("done"), pgettext_lazy("patrols", "due"), _("rate"))
     at = "started_at"
     at_label = _("Began")
 

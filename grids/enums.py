@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Kind(models.TextChoices):
@@ -38,7 +39,7 @@ class Verb(models.TextChoices):
     COORDINATE = "coordinate", _("dispatch and rule")
     SUPERVISE = "supervise", _("look, urge, approve")
     INSPECT = "inspect", _("check in the field")
-    SCORE = "score", _("score")
+    SCORE = "score", pgettext_lazy("permission", "score")
     MANAGE = "manage", _("manage people, grids, papers")
     REVEAL = "reveal", _("reveal masked contacts")
     AUDIT = "audit", _("read the audit trail")

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Length
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from guardian.models import UserObjectPermissionBase
 
 from gridgov.common import clock
@@ -137,7 +138,7 @@ class CalendarDay(models.Model):
     """A day that differs from its weekday: a holiday (not working) or a make-up day (working)."""
 
     calendar = models.ForeignKey(Calendar, models.CASCADE, related_name="days")
-    day = models.DateField(_("day"))
+    day = models.DateField(pgettext_lazy("date", "day"))
     working = models.BooleanField(_("working"))
     name = models.CharField(_("name"), max_length=40)
     source = models.CharField(_("source"), max_length=80, blank=True)

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gridgov.common.worktime import Limit, Unit
@@ -21,10 +22,10 @@ from incidents.enums import OPEN_STATUSES, Level, OnOverdue, Purpose, Status
 class Who(StrEnum):
     """Where the actor must stand, in relation to the matter."""
 
-    AT_UNIT = "at the responsible unit"
-    AT_OR_ABOVE = "at the responsible unit or above"
-    ACCEPTOR_OR_ABOVE = "at the unit that accepted it, or above"
-    IN_SIGHT = "sees it as worker, handler or part"
+    AT_UNIT = gettext_noop("at the responsible unit")
+    AT_OR_ABOVE = gettext_noop("at the responsible unit or above")
+    ACCEPTOR_OR_ABOVE = gettext_noop("at the unit that accepted it, or above")
+    IN_SIGHT = gettext_noop("with it, as worker, handler or part")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from simple_history.models import HistoricalRecords
 
 from gridgov.common import clock
@@ -99,7 +100,7 @@ class Post(models.Model):
     township_code = models.CharField(max_length=9, editable=False)
     village_code = models.CharField(max_length=12, blank=True, editable=False)
     role = models.ForeignKey(Role, models.PROTECT, related_name="posts")
-    title = models.CharField(_("title"), max_length=40)
+    title = models.CharField(pgettext_lazy("post", "title"), max_length=40)
     is_responsible = models.BooleanField(
         _("answers for the unit"),
         default=False,
