@@ -76,6 +76,7 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
             .able()
             .filter(post__is_responsible=True, post__grid__in=chain)
             .select_related("member", "post")
+            .only("is_main", "since", "post__grid", "member__name", "member__user")
             .order_by("-is_main", "since", "id")
         )
         first: dict[str, Appointment] = {}

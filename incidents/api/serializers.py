@@ -86,6 +86,35 @@ class IncidentSerializer(serializers.Serializer[Incident]):
         return incident.is_open and is_late(incident.due_at, clock.now())
 
 
+def in_brief(incident: Incident) -> dict[str, Any]:
+    """What IncidentSerializer says, built directly: on a page of 50 the machinery of fields took longer than the database.
+
+    A test holds the two together.
+    """
+    unit, member = incident.unit, incident.responsible_member
+    return {
+        "id": str(incident.pk),
+        "number": incident.number,
+        "client_uuid": str(incident.client_uuid),
+        "title": incident.heading,
+        "status": str(incident.status),
+        "status_label": incident.get_status_display(),
+        "category": {"code": incident.category.code, "name": incident.category.name},
+        "grid": {"code": incident.grid.code, "name": incident.grid.name},
+        "responsible": {
+            "grid": incident.responsible_grid_id,
+            "department": incident.responsible_department_id,
+            "name": unit.name if unit else None,
+            "member": {"id": str(member.pk), "name": member.name} if member else None,
+        },
+        "important": incident.important,
+        "reported_at": clock.local(incident.reported_at).isoformat(),
+        "due_at": clock.local(incident.due_at).isoformat() if incident.due_at else None,
+        "late": incident.is_open and is_late(incident.due_at, clock.now()),
+        "version": incident.version,
+    }
+
+
 class UploadSerializer(serializers.Serializer[Upload]):
     id = serializers.UUIDField()
     client_uuid = serializers.UUIDField()
@@ -240,5 +269,7 @@ class DueSerializer(serializers.Serializer[Any]):
     due_at = serializers.DateTimeField(allow_null=True)
     running = serializers.BooleanField()
     source = serializers.CharField(help_text=_("stage, total, external or none"))
-    lines = serializers.ListField(child=serializers.CharField(), help_text=_("The deciding clock, explained."))
+    lines = serializers.ListField(
+        child=serializers.CharField(), help_text=_("The deciding clock, explained.")
+    )
     clocks = ClockSerializer(many=True)

@@ -38,6 +38,7 @@ from incidents.api.serializers import (
     HistorySerializer,
     IncidentSerializer,
     UploadSerializer,
+    in_brief,
 )
 from incidents.models import Category, Incident, Upload
 from incidents.permissions import allowed_actions, may_see_requester
@@ -90,7 +91,7 @@ class IncidentList(View):
         page = Incident.objects.page_for(request.user, ListFilters(**asked), key)
         return listing(
             request,
-            IncidentSerializer(page.rows, many=True).data,
+            [in_brief(row) for row in page.rows],
             next=page.next.encode() if page.next else None,
             previous=page.previous.encode() if page.previous else None,
             as_of=as_of,
@@ -106,7 +107,7 @@ class IncidentList(View):
         """Reports a matter. Photos follow by POST uploads/, before or after."""
         given = self.taken(ReportInput)
         outcome = _report(request.user, given)
-        return answer(IncidentSerializer(outcome.incident).data, replayed=outcome.replayed)
+        return answer(in_brief(outcome.incident), replayed=outcome.replayed)
 
 
 def _report(user: User, given: dict[str, Any]) -> Outcome:

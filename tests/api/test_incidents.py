@@ -7,6 +7,7 @@ from tests.api.conftest import API, problem
 from tests.factories import township
 
 from incidents.actions import sweep
+from incidents.api.serializers import IncidentSerializer, in_brief
 from incidents.models import Incident
 
 ASKED = {"name": "李四海", "phone": "13812345678"}
@@ -89,7 +90,12 @@ def test_a_filter_shows_nothing_outside_scope(town, api, reported):
     reported(other.worker, grid=other.groups[0].code)
     theirs = reported(town.worker2, grid=town.groups_of(town.villages[1])[0].code)
     client = api(town.worker)
-    for query in (f"grid={other.code}", f"grid={town.villages[1].code}", f"q={theirs['number']}", "category=request"):
+    for query in (
+        f"grid={other.code}",
+        f"grid={town.villages[1].code}",
+        f"q={theirs['number']}",
+        "category=request",
+    ):
         assert numbers(client.get(f"{API}incidents/?{query}")) == []
 
 
@@ -112,7 +118,9 @@ def test_list_says_as_of_when(town, api, clock):
 
 
 @pytest.mark.parametrize("who", ["worker", "village_head", "clerk", "officer"])
-@pytest.mark.parametrize("query", ["", "status=reported", "category=request", "open=true", "overdue=true", "mine=true"])
+@pytest.mark.parametrize(
+    "query", ["", "status=reported", "category=request", "open=true", "overdue=true", "mine=true"]
+)
 def test_list_takes_the_same_few_statements_for_one_and_three(town, api, reported, counted, who, query):
     client = api(getattr(town, who))
     reported()
@@ -142,7 +150,10 @@ def test_detail_takes_the_same_statements_with_one_and_three_steps(town, api, re
 
 def test_detail_lists_what_may_be_done_now(town, api, reported):
     row = reported()
-    found = {one["name"]: one for one in api(town.worker).get(f"{API}incidents/{row['id']}/").json()["allowed_actions"]}
+    found = {
+        one["name"]: one
+        for one in api(town.worker).get(f"{API}incidents/{row['id']}/").json()["allowed_actions"]
+    }
     assert {"accept", "settle", "escalate", "add_note"} == set(found)
     assert found["escalate"]["requires"] == ["reason"]
     assert found["accept"]["requires"] == []
@@ -160,7 +171,9 @@ def test_requester_is_masked_for_those_who_do_not_work_on_the_case(town, api, re
     answer = api(getattr(town, who)).get(f"{API}incidents/{row['id']}/")
     asked = answer.json()["requester"]
     assert asked["masked"] is masked
-    assert (asked["name"], asked["phone"]) == (("李**", "138****5678") if masked else ("李四海", "13812345678"))
+    assert (asked["name"], asked["phone"]) == (
+        ("李**", "138****5678") if masked else ("李四海", "13812345678")
+    )
     assert ("13812345678" in answer.content.decode()) is not masked
 
 
@@ -203,3 +216,10 @@ def test_late_is_said_before_the_sweep_comes_by(town, api, reported, clock):
     assert not api(town.worker).get(f"{API}incidents/{row['id']}/").json()["late"]
     clock("2026-11-23T09:02:01")
     assert api(town.worker).get(f"{API}incidents/{row['id']}/").json()["late"]
+
+
+def test_a_matter_in_brief_says_what_its_serializer_says(town, reported):
+    reported()
+    reported(category="fire", title="着火")
+    for incident in Incident.objects.for_list():
+        assert in_brief(incident) == IncidentSerializer(incident).data
