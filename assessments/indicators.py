@@ -163,7 +163,7 @@ class OnTime(Indicator):
             purpose=Purpose.HANDLE,
             due_at__isnull=False,
         )
-        kept = Q(ended_at__lt=period.end, ended_at__lte=F("due_at"))
+        kept = Q(ended_at__lte=F("due_at"))  # what ended after the period is here only if it was due in it
         return (
             stages.exclude(village_code="")
             .exclude(incident__status=Status.VOID)

@@ -168,6 +168,15 @@ def test_return_visit_counts_as_rework_only_when_it_failed(town):
     assert figures(town, "rework") == {1: (1, 0)}
 
 
+def test_step_entered_after_the_data_were_taken_does_not_count(town):
+    """Told by phone in October, typed on 20 November: not in a sheet of the 10th, but in one of today."""
+    made = step(town, town.groups[0], "send_back", "10-08 09:00")
+    Transition.objects.filter(incident=made, seq=2).update(entered_at=when("11-20 09:00"))
+    early = Period.month(town.code, date(2026, 10, 1), data_at=when("11-10 09:00"))
+    assert INDICATORS["rework"].figures(early) == {}
+    assert figures(town, "rework") == {1: (1, 0)}
+
+
 def test_rework_of_the_township_or_a_department_is_no_village_s(town):
     step(town, town.villages[0], "send_back", "10-08 09:00")
     made = step(town, town.groups[0], "send_back", "10-08 09:00")
