@@ -18,6 +18,8 @@ from members.querysets import standing_of
 if TYPE_CHECKING:
     from gridgov.common.models import User
 
+MANY = 100
+
 
 def frame(request: HttpRequest) -> dict[str, Any]:
     """Nothing for anonymous visitors: their pages have no frame."""
@@ -27,9 +29,15 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     return {
         "nav": SimpleLazyObject(lambda: navigation(user, request.path)),
         "place": SimpleLazyObject(lambda: place_of(user)),
-        "inbox_unread": SimpleLazyObject(lambda: InboxMessage.objects.visible_to(user).unread().count()),
+        "inbox_unread": SimpleLazyObject(lambda: unread_of(user)),
         "me": SimpleLazyObject(lambda: standing_of(user).member),
     }
+
+
+def unread_of(user: User) -> int | str:
+    """How many messages are new; from a hundred on the figure says no more than that there are many."""
+    unread = InboxMessage.objects.visible_to(user).unread()[:MANY].count()
+    return unread if unread < MANY else f"{MANY - 1}+"
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from gridgov.common.paging import PAGE_SIZE, order, page_of
 from gridgov.desk.querysets import audit_trail_of
 from gridgov.desk.sections import sections_of
 from grids.enums import Verb
+from grids.models import Township
 from grids.querysets import places_of
 
 
@@ -56,6 +57,9 @@ def audit_trail(request: HttpRequest) -> HttpResponse:
 class Login(auth_views.LoginView):
     template_name = "login.html"
     redirect_authenticated_user = True
+
+    def get_context_data(self, **extra: Any) -> dict[str, Any]:
+        return super().get_context_data(first_run=not Township.objects.exists(), **extra)
 
 
 class PasswordChange(auth_views.PasswordChangeView):

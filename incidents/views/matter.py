@@ -30,6 +30,7 @@ from incidents.models import FeedbackRequest, Incident, Transition
 from incidents.permissions import (
     Owed,
     allowed_actions,
+    at_unit,
     may_see_requester,
     obligatory,
     owed_before_closing,
@@ -177,9 +178,11 @@ def _page(
 def offers_for(
     user: User, incident: Incident, owed: list[Owed], refused: tuple[str, ActionForm] | None
 ) -> list[Offer]:
-    """The allowed actions, the one that the procedure asks for next first; a refused one keeps its words."""
+    """The allowed actions; where it is one's own turn, the one that comes next is first. A refused one keeps its words."""
     allowed = {one.name: one for one in allowed_actions(user, incident)}
-    main = next((name for name in (*FIRST, *(one.action for one in owed)) if name in allowed), "")
+    own = at_unit(user, incident, (Verb.HANDLE, Verb.COORDINATE))
+    following = (*FIRST, *(one.action for one in owed)) if own else ("accept",)
+    main = next((name for name in following if name in allowed), "")
     offers = []
     for name, one in allowed.items():
         again = refused is not None and refused[0] == name

@@ -132,12 +132,11 @@ LEDGER: Mapping[str, str] = {
     LedgerKind.PAUSE: gettext_noop("%(clock)s is paused"),
     LedgerKind.RESUME: gettext_noop("%(clock)s goes on"),
     LedgerKind.EXTEND: gettext_noop("%(clock)s is extended"),
-    LedgerKind.STOP: gettext_noop("%(clock)s stops"),
 }
 
 
 def _clocks(incident: Incident) -> Iterator[Entry]:
-    """Where a clock with a deadline began, stopped before its matter ended, and went on."""
+    """Where a clock with a deadline began, was paused, extended or went on. That it stops is said by the step itself."""
     stages = incident.stages.select_related("grid", "department").prefetch_related("ledger")  # type: ignore[attr-defined]
     for stage in stages.order_by("number"):
         if stage.due_at is None:
@@ -145,7 +144,7 @@ def _clocks(incident: Incident) -> Iterator[Entry]:
         yield Entry(stage.started_at, _begins(stage), CLOCK)
         for row in stage.ledger.all():
             text = LEDGER.get(row.kind)
-            if text and row.at != incident.closed_at:
+            if text:
                 yield Entry(row.at, _(text) % {"clock": _clock_name(stage)}, CLOCK)
 
 

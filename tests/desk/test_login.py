@@ -5,7 +5,7 @@ from django.test import Client
 from knox.models import AuthToken
 
 from gridgov.common.models import AuditEvent, User
-from tests.factories import login
+from tests.factories import login, township
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "long-enough-1"
@@ -71,3 +71,9 @@ def test_post_without_token_says_what_to_do(user):
     response = client.post("/logout/")
     assert response.status_code == 403
     assert 'class="plain-page"' in response.content.decode()
+
+
+def test_login_without_a_township_says_how_to_make_one(user):
+    assert "setup_township" in Client().get("/login/").content.decode()
+    township(villages=1, groups_per_village=1)
+    assert "setup_township" not in Client().get("/login/").content.decode()
