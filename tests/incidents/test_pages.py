@@ -13,7 +13,7 @@ from gridgov.common.images import re_encode
 from incidents.actions import perform, sweep
 from incidents.models import FeedbackRequest, Incident, Transition, Upload
 from incidents.querysets import ListFilters
-from tests.factories import Town, act, doer, fresh, incident, login
+from tests.factories import act, doer, fresh, incident, login
 from tests.incidents.browsing import picture, rows, send, url_of
 
 pytestmark = pytest.mark.django_db
