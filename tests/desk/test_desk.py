@@ -145,3 +145,21 @@ def test_desk_of_nobody_says_so(town):
 
     text = login(Client(), User.objects.create_user("stranger", "x")).get("/").content.decode()
     assert "/incidents/" not in re.findall(r'class="rail-item[^"]*" href="([^"]+)"', text)
+
+
+@pytest.mark.parametrize("role", ["clerk", "village_head", "worker", "auditor"])
+def test_pages_as_served_have_nothing_inline(town, role):
+    matter = incident(town, requester={"name": "钱", "phone": "1", "wants_feedback": True})
+    client = login(Client(), getattr(town, role))
+    for url in (
+        "/",
+        "/incidents/",
+        f"/incidents/{matter.pk}/",
+        "/incidents/new/",
+        "/grids/",
+        "/inbox/",
+        "/audit/",
+    ):
+        text = client.get(url).content.decode()
+        assert not re.search(r"<[a-z][^>]*\s(?:style|on[a-z]+)=", text), url
+        assert not re.search(r"<script(?![^>]*(?:\ssrc=|application/json))", text), url
