@@ -27,7 +27,9 @@ class Grid(models.Model):
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
     name = models.CharField(_("name"), max_length=60)
     use = models.CharField(_("use"), max_length=15, choices=Use, default=Use.RESIDENTIAL)
-    code_source = models.CharField(_("source of the code"), max_length=5, choices=CodeSource, default=CodeSource.NBS)
+    code_source = models.CharField(
+        _("source of the code"), max_length=5, choices=CodeSource, default=CodeSource.NBS
+    )
     township_code = models.CharField(max_length=9, editable=False)
     village_code = models.CharField(max_length=12, blank=True, editable=False)
     depth = models.PositiveSmallIntegerField(editable=False)

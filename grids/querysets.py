@@ -97,7 +97,9 @@ GRANTS_OF_USER = """SELECT permission.codename, granted.content_object_id, grid.
 class GridQuerySet(models.QuerySet["Grid"]):
     def active(self, on: date | None = None) -> GridQuerySet:
         """Not ended; with `on`, not ended on that day."""
-        return self.filter(ended_on=None) if on is None else self.filter(Q(ended_on=None) | Q(ended_on__gt=on))
+        return (
+            self.filter(ended_on=None) if on is None else self.filter(Q(ended_on=None) | Q(ended_on__gt=on))
+        )
 
     def visible_to(self, user: User, verb: str = Verb.SEE) -> GridQuerySet:
         """Grids in the subtree of what the user may see; with `verb`, of what the user may do."""

@@ -82,7 +82,7 @@ class HistoryInline(ScopedInline):
 class IncidentAdmin(ScopedAdmin):
     """The list shows the unit of the first grant; a single matter also what one has part in. All changes are actions."""
 
-    list_display = ("number", "heading", "grid", "category", "status", "unit", "left")
+    list_display = ("number", "heading", "grid", "kind", "status", "unit", "left")
     list_display_links = ("number", "heading")
     list_select_related = RELATED
     list_filter = ("status", CategoryFilter, WaitingFilter)
@@ -177,7 +177,7 @@ class IncidentAdmin(ScopedAdmin):
             "title": str(obj),
             "subtitle": None,
         }
-        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)  # type: ignore[misc]
 
     # --- what is done -------------------------------------------------------------------------------------------
     def get_urls(self) -> list[Any]:

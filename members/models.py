@@ -3,9 +3,8 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 from simple_history.models import HistoricalRecords
 
 from gridgov.common import clock
@@ -49,7 +48,12 @@ class Member(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.OneToOneField(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="member", verbose_name=_("login")
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="member",
+        verbose_name=_("login"),
     )
     name = models.CharField(_("name"), max_length=40)
     phone = models.CharField(_("phone"), max_length=30, blank=True)
@@ -116,7 +120,9 @@ class Post(models.Model):
                 | Q(grid__isnull=True, department__isnull=False),
                 name="post_at_one_unit",
             ),
-            models.UniqueConstraint(fields=["grid"], condition=Q(is_responsible=True), name="post_responsible_grid"),
+            models.UniqueConstraint(
+                fields=["grid"], condition=Q(is_responsible=True), name="post_responsible_grid"
+            ),
             models.UniqueConstraint(
                 fields=["department"], condition=Q(is_responsible=True), name="post_responsible_department"
             ),
@@ -154,7 +160,8 @@ class Appointment(models.Model):
         verbose_name_plural = _("appointments")
         constraints = [
             models.CheckConstraint(
-                condition=Q(until__isnull=True) | Q(until__gte=F("since")), name="appointment_ends_after_begin"
+                condition=Q(until__isnull=True) | Q(until__gte=F("since")),
+                name="appointment_ends_after_begin",
             ),
             models.UniqueConstraint(
                 fields=["post"], condition=Q(is_main=True, until__isnull=True), name="appointment_one_main"

@@ -64,7 +64,9 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
             if officer is not None or grid is None:
                 return officer
         chain = lineage(grid) if grid else []
-        nearest = asked.filter(post__grid__in=chain).order_by(Length("post__grid_id").desc(), "-is_main", "since", "id")
+        nearest = asked.filter(post__grid__in=chain).order_by(
+            Length("post__grid_id").desc(), "-is_main", "since", "id"
+        )
         return nearest.first()
 
     def responsible_for_all(self, codes: Iterable[str]) -> dict[str, Appointment]:

@@ -34,7 +34,10 @@ def test_every_address_is_documented(paths):
                 yield prefix + str(entry.pattern)
 
     found = {address for address in below(get_resolver(), "") if address.startswith("api/v1/")}
-    plain = {"/" + re.sub(r"<(\w+:)?pk>", "{id}", re.sub(r"<(\w+:)?(action)>", r"{\2}", address)) for address in found}
+    plain = {
+        "/" + re.sub(r"<(\w+:)?pk>", "{id}", re.sub(r"<(\w+:)?(action)>", r"{\2}", address))
+        for address in found
+    }
     plain = {address.replace("^grids/(?P<code>[0-9]{9,30})/$", "grids/{code}/") for address in plain}
     assert plain - set(paths) == {"/api/v1/", "/api/v1/docs/", "/api/v1/schema/"}
 
@@ -47,7 +50,9 @@ def test_every_operation_documents_its_refusals(paths):
             assert {"406", "429"} <= set(answers), address
             assert ("404" in answers) == ("{" in address), address
             refusals = [answer for code, answer in answers.items() if code >= "400"]
-            assert all(list(answer["content"]) == ["application/problem+json"] for answer in refusals), address
+            assert all(list(answer["content"]) == ["application/problem+json"] for answer in refusals), (
+                address
+            )
 
 
 def test_every_operation_but_the_login_asks_for_a_token(paths):
@@ -77,7 +82,9 @@ def test_pages_of_the_documentation_come_from_this_server_only(client, db):
     assert "<style" not in text
     assert " style=" not in text
     assert re.findall(r"<script(?![^>]*src=)", text) == []
-    assert [link for link in re.findall(r'(?:src|href)="([^"]+)"', text) if not link.startswith("/static/")] == []
+    assert [
+        link for link in re.findall(r'(?:src|href)="([^"]+)"', text) if not link.startswith("/static/")
+    ] == []
 
 
 def test_document_names_nothing_that_is_not_built():
@@ -85,4 +92,3 @@ def test_document_names_nothing_that_is_not_built():
     for later in ("batch", "geojson", "locate", "updated_since", "visits", "sweeps", "appeals"):
         assert later not in text
     assert APIClient().get("/api/v1/incidents/batch/").status_code == 404
-

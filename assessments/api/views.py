@@ -27,11 +27,13 @@ class AssessmentList(View):
         as_of = clock.now()
         rows = Assessment.objects.visible_to(request.user).for_list()[:MOST]
         results = AssessmentSerializer(rows, many=True).data
-        return listing(request, results, next=None, previous=None, as_of=as_of)
+        return listing(request, results, following=None, before=None, as_of=as_of)
 
 
 def _seen(user: User, pk: UUID) -> Assessment:
-    return one(Assessment.objects.visible_to(user).select_related("township", "scheme", "computed_by__member"), pk=pk)
+    return one(
+        Assessment.objects.visible_to(user).select_related("township", "scheme", "computed_by__member"), pk=pk
+    )
 
 
 class ScoreList(View):

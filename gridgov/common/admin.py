@@ -45,7 +45,9 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
 
     @cached_property
     def _found(self) -> int:
-        return self.object_list.order_by()[: self.ceiling + 1].count()  # type: ignore[union-attr]
+        rows: Any = self.object_list
+        found: int = rows.order_by()[: self.ceiling + 1].count()
+        return found
 
     @cached_property
     def count(self) -> int:
@@ -160,7 +162,7 @@ class ScopedAdmin(Scoped, admin.ModelAdmin):  # type: ignore[type-arg]
         return field
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
-        form = super().get_form(request, obj, change=change, **kwargs)
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
         form.refused = getattr(request, "refused", None)
         return form
 
@@ -209,7 +211,8 @@ class TechnicalAdmin(ScopedAdmin):
     """For the technical administrator: of the whole installation, and never about cases."""
 
     def seen_by(self, user: Any) -> Rows:
-        return self.model._default_manager.all()
+        rows: Rows = self.model._default_manager.all()
+        return rows
 
     def opens_to(self, user: Any) -> bool:
         return is_technical(user)
@@ -227,7 +230,7 @@ class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
 class UserAdmin(TechnicalAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     """Logins. Who is a person's login and what it may do follows from posts, so no permission is given here."""
 
-    form = DjangoUserAdmin.form
+    form = DjangoUserAdmin.form  # type: ignore[misc]
     change_password_form = PasswordForm
     audit_kind = AuditKind.PEOPLE
     list_display = ("username", "belongs_to", "is_active", "is_staff", "last_login")

@@ -44,6 +44,8 @@ def _logged_out(sender: Any, request: HttpRequest, user: User | None, **kwargs: 
 
 
 @receiver(user_login_failed)
-def _login_failed(sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **kw: Any) -> None:
+def _login_failed(
+    sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **kw: Any
+) -> None:
     name = str(credentials.get("username", ""))[:150]
     record(AuditKind.LOGIN_FAILED, user=None, request=request, username=name)

@@ -25,7 +25,9 @@ class DomainError(Exception):
         self.detail = detail
         self.code = code or self.code
         self.errors = dict(errors or {})
-        self.rule = dict(rule) if rule else None  # {"id": "P6-C1", "clause": "..."}: the rule behind a requirement
+        self.rule = (
+            dict(rule) if rule else None
+        )  # {"id": "P6-C1", "clause": "..."}: the rule behind a requirement
 
 
 class Invalid(DomainError):

@@ -133,7 +133,9 @@ class Heartbeat(models.Model):
 
 def upload_path(instance: "Attachment", filename: str) -> str:
     """Two folders of the id, then the id: a name from a client never reaches the disk."""
-    suffix = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}.get(instance.content_type, ".bin")
+    suffix = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}.get(
+        instance.content_type, ".bin"
+    )
     name = instance.pk.hex
     return str(PurePath("uploads", name[-2:], name[-4:-2], name + suffix))
 

@@ -14,7 +14,9 @@ CODE = r"^[0-9]{9,30}$"
 
 class GridQuery(Strict):
     kind = serializers.ChoiceField(choices=Kind.choices, required=False)
-    parent = serializers.RegexField(CODE, required=False, help_text=_("Only the grids directly below this one."))
+    parent = serializers.RegexField(
+        CODE, required=False, help_text=_("Only the grids directly below this one.")
+    )
     cursor = serializers.RegexField(r"^[ab][0-9]{9,30}$", required=False)
 
 

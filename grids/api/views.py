@@ -35,7 +35,7 @@ class GridList(View):
         if "parent" in asked:
             rows = rows.filter(parent=asked["parent"])
         found, following, before = _page(rows, asked.get("cursor", ""))
-        return listing(request, _shown(found), next=following, previous=before, as_of=as_of)
+        return listing(request, _shown(found), following=following, before=before, as_of=as_of)
 
 
 class GridDetail(View):

@@ -143,7 +143,8 @@ class Case:
 
     def set_due(self, stage_due: datetime | None) -> None:
         """The effective deadline is the earliest of stage, whole matter and superior body."""
-        candidates = [stage_due, self.total and self.total.due_at, self.incident.external_due]
+        total_due = self.total.due_at if self.total else None
+        candidates = [stage_due, total_due, self.incident.external_due]
         due = min((moment for moment in candidates if moment is not None), default=None)
         self.set(due_at=due, escalate_at=due)
 

@@ -92,8 +92,8 @@ class IncidentList(View):
         return listing(
             request,
             [in_brief(row) for row in page.rows],
-            next=page.next.encode() if page.next else None,
-            previous=page.previous.encode() if page.previous else None,
+            following=page.next.encode() if page.next else None,
+            before=page.previous.encode() if page.previous else None,
             as_of=as_of,
         )
 

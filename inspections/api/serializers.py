@@ -30,7 +30,7 @@ class PatrolInput(Writing):
     started_at = Moment()
     ended_at = Moment()
     note = serializers.CharField(max_length=2000, required=False, allow_blank=True)
-    findings = FindingInput(many=True, required=False, max_length=20)
+    findings = serializers.ListField(child=FindingInput(), required=False, max_length=20)
 
 
 class PatrolQuery(Strict):
@@ -72,7 +72,9 @@ class Span(serializers.CharField):
 
 
 class DutyQuery(Strict):
-    period = Span(required=False, help_text=gettext_lazy("A month (2026-11) or a day (2026-11-23); default today."))
+    period = Span(
+        required=False, help_text=gettext_lazy("A month (2026-11) or a day (2026-11-23); default today.")
+    )
 
 
 class DutySerializer(serializers.Serializer[Any]):

@@ -43,8 +43,8 @@ class PatrolList(View):
         return listing(
             request,
             PatrolSerializer(page.rows, many=True).data,
-            next=page.next.encode() if page.next else None,
-            previous=page.previous.encode() if page.previous else None,
+            following=page.next.encode() if page.next else None,
+            before=page.previous.encode() if page.previous else None,
             as_of=as_of,
         )
 

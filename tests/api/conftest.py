@@ -8,9 +8,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
-from tests.factories import Town, client_for, township
 
 from gridgov.common.models import User
+from tests.factories import Town, client_for, township
 
 API = "/api/v1/"
 NO_QUERIES = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK")

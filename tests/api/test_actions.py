@@ -3,11 +3,11 @@
 import uuid
 
 import pytest
-from tests.api.conftest import API, problem
-from tests.factories import township
 
 from incidents.models import Incident, Transition
 from incidents.workflow import TRANSITIONS
+from tests.api.conftest import API, problem
+from tests.factories import township
 
 
 @pytest.fixture
@@ -90,8 +90,12 @@ def test_stale_version_is_a_conflict_and_the_right_one_passes(town, act, row):
 
 
 def test_missing_argument_is_named(town, act, row):
-    assert set(problem(act(town.worker, row["id"], "escalate"), 400, "invalid_arguments")["errors"]) == {"reason"}
-    body = problem(act(town.worker, row["id"], "accept", deadline="2027-01-01T09:00:00+08:00"), 400, "invalid_arguments")
+    assert set(problem(act(town.worker, row["id"], "escalate"), 400, "invalid_arguments")["errors"]) == {
+        "reason"
+    }
+    body = problem(
+        act(town.worker, row["id"], "accept", deadline="2027-01-01T09:00:00+08:00"), 400, "invalid_arguments"
+    )
     assert set(body["errors"]) == {"deadline"}
 
 
@@ -108,7 +112,7 @@ def test_missing_argument_is_named(town, act, row):
         ({"member": 1}, "invalid", "to.member"),
     ],
 )
-def test_target_outside_scope_is_refused_and_nothing_is_stored(town, act, reported, to, code, named):
+def test_target_outside_scope_is_refused_and_nothing_is_stored(town, act, reported, *, to, code, named):
     other = township("320371102", name="另一镇")
     row = reported(escalate=True)["id"]
     act(town.village_head, row, "accept")
@@ -154,7 +158,12 @@ def test_no_action_is_possible_on_what_one_does_not_see(town, act, row, who):
 
 def test_procedure_requirement_names_its_rule(town, reported, act):
     row = reported(category="fire")["id"]
-    for action, arguments in (("accept", {}), ("start", {}), ("submit_result", {"note": "已处置"}), ("verify", {})):
+    for action, arguments in (
+        ("accept", {}),
+        ("start", {}),
+        ("submit_result", {"note": "已处置"}),
+        ("verify", {}),
+    ):
         answer = act(town.clerk, row, action, **arguments)
         assert answer.status_code == 200, (action, answer.content.decode())
     body = problem(act(town.clerk, row, "close"), 400, "return_visit_required")

@@ -6,12 +6,12 @@ from io import BytesIO
 
 import openpyxl
 import pytest
-from tests.api.conftest import API, problem
-from tests.factories import township
 
 from assessments.actions import create_month, publish
 from gridgov.common.enums import AuditKind
 from gridgov.common.models import AuditEvent
+from tests.api.conftest import API, problem
+from tests.factories import township
 
 
 @pytest.fixture
@@ -55,7 +55,9 @@ def test_sheet_is_a_workbook_and_its_taking_is_audited(town, api, draft):
     assert answer.status_code == 200
     assert answer["Content-Type"].endswith("spreadsheetml.sheet")
     assert answer["Content-Disposition"].startswith("attachment")
-    texts = [str(cell) for row in openpyxl.load_workbook(BytesIO(answer.content)).active.values for cell in row]
+    texts = [
+        str(cell) for row in openpyxl.load_workbook(BytesIO(answer.content)).active.values for cell in row
+    ]
     assert town.villages[0].name in texts
     assert AuditEvent.objects.filter(kind=AuditKind.EXPORT, user=town.assessor).count() == 1
 

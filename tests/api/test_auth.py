@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from knox.models import AuthToken
 from rest_framework.test import APIClient
-from tests.api.conftest import API, problem
 
 from gridgov.common import clock
 from gridgov.common.enums import AuditKind
 from gridgov.common.models import AuditEvent
+from tests.api.conftest import API, problem
 
 PASSWORD = "a good long password"
 

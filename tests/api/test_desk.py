@@ -1,6 +1,7 @@
 """Who one is, and what waits."""
 
 import pytest
+
 from tests.api.conftest import API
 
 
@@ -48,7 +49,10 @@ def test_tasks_are_sorted_into_late_today_and_the_rest(town, api, three):
     for name, row in three.items():
         assert [task["incident"]["id"] for task in body[name]] == [row["id"]], name
     assert body["counters"] == {"late": 1, "due_today": 1, "open": 3}
-    assert body["late"][0]["window"] == {"from": "2026-11-23T09:00:00+08:00", "until": "2026-11-23T09:02:00+08:00"}
+    assert body["late"][0]["window"] == {
+        "from": "2026-11-23T09:00:00+08:00",
+        "until": "2026-11-23T09:02:00+08:00",
+    }
 
 
 @pytest.mark.parametrize("who", ["worker2", "village_head", "clerk", "officer", "contact_leader", "admin"])

@@ -3,12 +3,12 @@
 import uuid
 
 import pytest
-from tests.api.conftest import API, problem
-from tests.factories import township
 
 from incidents.actions import sweep
 from incidents.api.serializers import IncidentSerializer, in_brief
 from incidents.models import Incident
+from tests.api.conftest import API, problem
+from tests.factories import township
 
 ASKED = {"name": "李四海", "phone": "13812345678"}
 
@@ -121,7 +121,7 @@ def test_list_says_as_of_when(town, api, clock):
 @pytest.mark.parametrize(
     "query", ["", "status=reported", "category=request", "open=true", "overdue=true", "mine=true"]
 )
-def test_list_takes_the_same_few_statements_for_one_and_three(town, api, reported, counted, who, query):
+def test_list_takes_the_same_few_statements_for_one_and_three(town, api, reported, counted, *, who, query):
     client = api(getattr(town, who))
     reported()
     with counted() as one:

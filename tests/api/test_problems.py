@@ -7,9 +7,9 @@ import pytest
 from django.core.cache import cache
 from django.urls import include, path
 from rest_framework.test import APIClient
-from tests.api.conftest import API, problem
 
 from gridgov.common.api.views import View
+from tests.api.conftest import API, problem
 
 HOSTILE = [
     b"{",
@@ -53,7 +53,9 @@ def test_other_format_is_a_406_problem(town, api):
 
 
 def test_other_media_type_is_a_415_problem(town, api):
-    answer = api(town.worker).post(f"{API}incidents/", "a=1", content_type="application/x-www-form-urlencoded")
+    answer = api(town.worker).post(
+        f"{API}incidents/", "a=1", content_type="application/x-www-form-urlencoded"
+    )
     problem(answer, 415, "unsupported_media_type")
 
 
@@ -115,7 +117,10 @@ def test_unknown_and_repeated_query_parameters_are_refused_by_name(town, api):
     client = api(town.worker)
     answer = client.get(f"{API}incidents/?reporter_user__password__startswith=a")
     assert "reporter_user__password__startswith" in problem(answer, 400, "invalid")["errors"]
-    assert "status" in problem(client.get(f"{API}incidents/?status=closed&status=void"), 400, "invalid")["errors"]
+    assert (
+        "status"
+        in problem(client.get(f"{API}incidents/?status=closed&status=void"), 400, "invalid")["errors"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,7 +128,10 @@ def test_unknown_and_repeated_query_parameters_are_refused_by_name(town, api):
     ["x", "YXxub3doZW5ufDE", "%00", "é", "YXwwMDAxLTAxLTAxVDAwOjAwOjAwKzAwOjAwfDE", "a" * 300],
 )
 def test_invented_cursor_is_a_400_problem(town, api, cursor):
-    assert "cursor" in problem(api(town.worker).get(f"{API}incidents/?cursor={cursor}"), 400, "invalid")["errors"]
+    assert (
+        "cursor"
+        in problem(api(town.worker).get(f"{API}incidents/?cursor={cursor}"), 400, "invalid")["errors"]
+    )
 
 
 def test_unforeseen_error_is_a_500_problem_without_its_reason(town, api, settings, caplog):

@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
-from tests.api.conftest import API, problem
-from tests.factories import client_for, township
 
 from incidents.models import Incident, Requester
 from inspections.models import Patrol
+from tests.api.conftest import API, problem
+from tests.factories import client_for, township
 
 
 def send(client, body):
@@ -80,7 +80,9 @@ def test_another_persons_client_uuid_is_another_report(town, api, report):
 
 
 def test_client_uuid_is_obligatory(town, api, report):
-    assert "client_uuid" in problem(send(api(town.worker), report(client_uuid=None)), 400, "invalid")["errors"]
+    assert (
+        "client_uuid" in problem(send(api(town.worker), report(client_uuid=None)), 400, "invalid")["errors"]
+    )
 
 
 def test_grid_of_another_township_is_unknown_and_nothing_is_stored(town, api, report):
@@ -228,4 +230,6 @@ def test_duties_count_days_of_a_month_and_of_a_day(town, api, patrol, clock):
 
 @pytest.mark.parametrize("period", ["2026-13", "2026-02-30", "0000-01", "x", "٢٠٢٦-١١"])
 def test_impossible_period_is_refused(town, api, period):
-    assert "period" in problem(api(town.worker).get(f"{API}duties/?period={period}"), 400, "invalid")["errors"]
+    assert (
+        "period" in problem(api(town.worker).get(f"{API}duties/?period={period}"), 400, "invalid")["errors"]
+    )

@@ -7,9 +7,9 @@ from io import BytesIO
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
-from tests.api.conftest import API, problem
 
 from incidents.models import Upload
+from tests.api.conftest import API, problem
 
 
 def picture(color: str = "red") -> bytes:
@@ -122,13 +122,15 @@ def test_nobody_attaches_to_another_persons_report(town, api, reported):
         ({"client_uuid": "7"}, "invalid", "client_uuid"),
     ],
 )
-def test_wrong_forms_are_refused_by_name(town, api, reported, changes, code, named):
+def test_wrong_forms_are_refused_by_name(town, api, reported, *, changes, code, named):
     answer = send(api(town.worker), form(reported()["client_uuid"], **changes))
     assert named in problem(answer, 400, code)["errors"]
     assert not Upload.objects.exists()
 
 
-@pytest.mark.parametrize("data", [b"<svg onload=alert(1)>", b"GIF89a", b"%PDF-1.7", b"\xff\xd8\xff\xe0" + b"\0" * 99])
+@pytest.mark.parametrize(
+    "data", [b"<svg onload=alert(1)>", b"GIF89a", b"%PDF-1.7", b"\xff\xd8\xff\xe0" + b"\0" * 99]
+)
 def test_what_is_no_photo_is_refused(town, api, reported, data):
     answer = send(api(town.worker), form(reported()["client_uuid"], data))
     assert answer.status_code == 400
@@ -138,7 +140,12 @@ def test_what_is_no_photo_is_refused(town, api, reported, data):
 def test_second_file_in_the_field_is_refused(town, api, reported):
     body = form(reported()["client_uuid"])
     body["file"] = [body["file"], SimpleUploadedFile("b.jpg", picture("blue"))]
-    assert "file" in problem(api(town.worker).post(f"{API}uploads/", body, format="multipart"), 400, "invalid")["errors"]
+    assert (
+        "file"
+        in problem(api(town.worker).post(f"{API}uploads/", body, format="multipart"), 400, "invalid")[
+            "errors"
+        ]
+    )
 
 
 def test_too_large_a_form_is_refused_before_it_is_read(town, api, reported, settings):

@@ -165,11 +165,14 @@ def test_village_head_handles_what_was_passed_up(story: Story) -> None:
     village.open("/incidents/?mine=1")
     assert f"/incidents/{canal}/" in village.links("table.rows a")
     village.open(f"/incidents/{canal}/")
-    village.page.wait_for_function("[...document.images].every(one => one.complete && one.naturalWidth > 0)")
+    pictures = "[...document.images].map(one => one.complete && one.naturalWidth > 0)"
+    until(lambda: all(village.page.evaluate(pictures)), seconds=10, what="all photos shown")
     village.shoot(story.shots, "matter-reported")
 
-    village.act(canal, "accept", important=True, note="村里协调")
-    village.act(canal, "dispatch", to=f"grid:{group}", note="请网格员现场处理")
+    village.open("/admin/incidents/incident/")
+    assert f"/admin/incidents/incident/{canal}/change/" in village.links("#result_list a")
+    village.act_in_admin(canal, "accept", important=True, note="村里协调")
+    village.act_in_admin(canal, "dispatch", to=f"grid:{group}", note="请网格员现场处理")
     assert detail(story, "canal", as_="worker")["responsible"]["grid"] == group
 
     worker.act(canal, "start")
@@ -177,14 +180,16 @@ def test_village_head_handles_what_was_passed_up(story: Story) -> None:
     worker.act(canal, "submit_result", note="水渠已修好，两户已和解。", files=[after["client_uuid"]])
     assert detail(story, "canal", as_="worker")["status"] == "resolved"
 
-    village.act(canal, "verify", note="现场看过")
+    village.act_in_admin(canal, "verify", note="现场看过")
     owed = worker.post(f"incidents/{canal}/actions/close/", {"client_uuid": str(uuid.uuid4())})
     assert owed.status in (400, 403), "not closed before feedback and return visit"
-    village.act(canal, "feed_back", note="已告知当事人", channel="phone")
+    village.act_in_admin(canal, "feed_back", note="已告知当事人", channel="phone")
     answer_feedback(story, village, canal)
-    village.act(canal, "return_visit", happened="yes", solved="yes", note="当事人满意", channel="in_person")
+    village.act_in_admin(
+        canal, "return_visit", happened="yes", solved="yes", note="当事人满意", channel="in_person"
+    )
     village.shoot(story.shots, "matter-verified")
-    village.act(canal, "close", note="办结")
+    village.act_in_admin(canal, "close", note="办结")
     closed = detail(story, "canal", as_="village")
     assert closed["status"] == "closed" and closed["fed_back_at"] and closed["visited_at"]
     village.shoot(story.shots, "matter-closed")

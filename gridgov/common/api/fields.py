@@ -24,7 +24,9 @@ class Strict(serializers.Serializer[Any]):
         if isinstance(data, Mapping):
             unknown = [name for name in data if name not in self.fields]
             if unknown:
-                raise serializers.ValidationError({str(name): [_("There is no such field.")] for name in unknown})
+                raise serializers.ValidationError(
+                    {str(name): [_("There is no such field.")] for name in unknown}
+                )
         return super().to_internal_value(data)
 
 
@@ -41,7 +43,9 @@ class Writing(Strict):
     """The body of a writing call. `client_uuid` makes it safe to send it again."""
 
     client_uuid = Uuid(
-        help_text=gettext_lazy("Made by the client, once per thing to be written: the same number is the same thing.")
+        help_text=gettext_lazy(
+            "Made by the client, once per thing to be written: the same number is the same thing."
+        )
     )
 
 
@@ -86,5 +90,7 @@ class Cursor(serializers.CharField):
         except Invalid as error:
             raise serializers.ValidationError(str(error.detail)) from error
         if not isinstance(key.id, self.key_type) or key.at.year not in YEARS:
-            raise serializers.ValidationError(_("This page address is not valid; start again from the first page."))
+            raise serializers.ValidationError(
+                _("This page address is not valid; start again from the first page.")
+            )
         return key

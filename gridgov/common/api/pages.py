@@ -22,13 +22,18 @@ def link(request: Request, cursor: str | None) -> str | None:
 
 
 def listing(
-    request: Request, results: Sequence[Any], *, next: str | None, previous: str | None, as_of: datetime  # noqa: A002
+    request: Request,
+    results: Sequence[Any],
+    *,
+    following: str | None,
+    before: str | None,
+    as_of: datetime,
 ) -> Response:
-    """The answer of a list; `next` and `previous` are cursors, `as_of` the moment the list was asked."""
+    """The answer of a list; `following` and `before` are cursors, `as_of` the moment the list was asked."""
     return Response(
         {
-            "next": link(request, next),
-            "previous": link(request, previous),
+            "next": link(request, following),
+            "previous": link(request, before),
             "results": results,
             "as_of": serializers.DateTimeField().to_representation(as_of),
         }
@@ -43,4 +48,6 @@ def page_of(item: type[serializers.BaseSerializer[Any]]) -> type[serializers.Ser
         "results": item(many=True),
         "as_of": serializers.DateTimeField(),
     }
-    return type(f"{item.__name__.removesuffix('Serializer')}PageSerializer", (serializers.Serializer,), fields)
+    return type(
+        f"{item.__name__.removesuffix('Serializer')}PageSerializer", (serializers.Serializer,), fields
+    )

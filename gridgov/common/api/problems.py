@@ -102,7 +102,9 @@ def as_domain_error(error: Exception) -> DomainError | None:
 def _of_framework(error: exceptions.APIException) -> DomainError:
     match error:
         case exceptions.ValidationError():
-            return Invalid(_("Something in the input is wrong or missing."), errors=dict(flatten(error.detail)))
+            return Invalid(
+                _("Something in the input is wrong or missing."), errors=dict(flatten(error.detail))
+            )
         case exceptions.ParseError():
             return Invalid(error.detail, code="unreadable")
         case exceptions.AuthenticationFailed():
@@ -110,7 +112,7 @@ def _of_framework(error: exceptions.APIException) -> DomainError:
         case exceptions.NotAuthenticated():
             return NotLoggedIn(_("Log in first: send a token."))
         case exceptions.Throttled():
-            return TooOften(_("Too many requests; wait a moment."), wait=error.wait)
+            return TooOften(_("Too many requests; wait a moment."), wait=getattr(error, "wait", None))
         case exceptions.NotFound():
             return NotVisible(_("There is no such thing here, or it is not yours to see."))
     return Refused(error.detail, status=error.status_code, code=str(error.default_code))
@@ -146,12 +148,13 @@ def _unforeseen(error: Exception, request: Any) -> Response:
     number = getattr(request, "request_id", "")
     log.error("request %s failed: %s %s", number, request.method, request.path, exc_info=error)
     got_request_exception.send(sender=problem_handler, request=request)
-    body = {
+    body: dict[str, Any] = {
         "type": "urn:gridgov:problem:server_error",
         "title": HTTPStatus.INTERNAL_SERVER_ERROR.phrase,
         "status": 500,
         "code": "server_error",
-        "detail": _("Something went wrong here. Tell your administrator the number %(number)s.") % {"number": number},
+        "detail": _("Something went wrong here. Tell your administrator the number %(number)s.")
+        % {"number": number},
         "errors": {},
         "request_id": number,
     }

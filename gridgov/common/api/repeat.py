@@ -15,7 +15,12 @@ REPLAYED = "Idempotent-Replayed"
 def body_hash(content: Any, *about: Any) -> str:
     """SHA-256 over the validated input in one canonical form, and what it is about (the incident, the action)."""
     text = json.dumps(
-        [*about, content], default=_plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+        [*about, content],
+        default=_plain,
+        sort_keys=True,
+        ensure_ascii=False,
+        separators=(",", ":"),
+        allow_nan=False,
     )
     return hashlib.sha256(text.encode()).hexdigest()
 

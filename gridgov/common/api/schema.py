@@ -56,7 +56,12 @@ def repeatable(body: Any) -> dict[int, Any]:
 
 
 REPLAYED_HEADER = OpenApiParameter(
-    REPLAYED, OpenApiTypes.STR, OpenApiParameter.HEADER, response=[200], enum=["true"], description=_("A repeat.")
+    REPLAYED,
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    response=[200],
+    enum=["true"],
+    description=_("A repeat."),
 )
 
 

@@ -51,7 +51,8 @@ class UserThrottle(Window):
     scope = "user"
 
     def ident(self, request: Request) -> str:
-        return f"u{request.user.pk}" if request.user else super().ident(request)
+        user = getattr(request.user, "pk", None)
+        return f"u{user}" if user is not None else super().ident(request)
 
 
 class LoginThrottle(Window):

@@ -77,4 +77,6 @@ class Nothing(View):
         return super().dispatch(request, *args, **kwargs)
 
     def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        raise NotVisible(_("There is no such address. Addresses end with a slash; the list is at /api/v1/docs/."))
+        raise NotVisible(
+            _("There is no such address. Addresses end with a slash; the list is at /api/v1/docs/.")
+        )

@@ -73,7 +73,10 @@ class WindowSerializer(serializers.Serializer[Any]):
     until = serializers.DateTimeField(allow_null=True)
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        return {"from": serializers.DateTimeField(source="since"), **super().get_fields()}  # a word of the language
+        return {
+            "from": serializers.DateTimeField(source="since"),
+            **super().get_fields(),
+        }  # a word of the language
 
 
 class TaskSerializer(serializers.Serializer[Any]):

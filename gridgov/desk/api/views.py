@@ -48,7 +48,9 @@ class Login(View):
         user = authenticate(request=plain, **given)
         locked, plain.axes_locked_out = getattr(plain, "axes_locked_out", False), False  # type: ignore[attr-defined]
         if locked:
-            raise TooOften(_("Too many wrong passwords. Try again in 15 minutes."), code="locked_out", wait=900)
+            raise TooOften(
+                _("Too many wrong passwords. Try again in 15 minutes."), code="locked_out", wait=900
+            )
         if user is None:
             raise NotLoggedIn(_("User name or password is wrong."), code="bad_credentials")
         token, text = issue_token(user=user)  # type: ignore[arg-type]
@@ -72,7 +74,9 @@ class Me(View):
         """Who I am, the posts I hold, how much waits."""
         user = request.user
         held = Appointment.objects.current().filter(member__user=user.pk)
-        rows = held.select_related("post__grid", "post__department", "post__role").order_by("-is_main", "since", "id")
+        rows = held.select_related("post__grid", "post__department", "post__role").order_by(
+            "-is_main", "since", "id"
+        )
         unread = InboxMessage.objects.visible_to(user).unread().count()
         body = {
             "username": user.username,
@@ -101,7 +105,10 @@ class OpenAPI(View):
     schema = None
 
     def get(self, request: Request) -> HttpResponse:
-        return HttpResponse(document(translation.get_language() or settings.LANGUAGE_CODE), content_type="application/vnd.oai.openapi+json")
+        return HttpResponse(
+            document(translation.get_language() or settings.LANGUAGE_CODE),
+            content_type="application/vnd.oai.openapi+json",
+        )
 
 
 @cache

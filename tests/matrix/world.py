@@ -1,0 +1,227 @@
+"""The world of the permission matrix: one person per demo role, and one of each thing at every place around them.
+
+Places, as the first village sees them: `G1` the worker's own group, `G2` the group beside it, `V1` the village above both,
+`G3` and `V2` a group of the next village and that village, `T` the township, `P` the township's matter that lies with the
+department, `O` another township. `-` stands where a route has no object.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+from django.test import Client
+from knox.models import AuthToken
+from PIL import Image
+
+from assessments.actions import create_month, publish
+from gridgov.common import clock
+from gridgov.common.enums import AuditKind
+from gridgov.common.models import AuditEvent, Heartbeat, OutboxMessage, User
+from grids.models import CalendarDay, Grid
+from incidents.actions import attach, perform, report
+from incidents.models import FeedbackRequest, Incident, Upload
+from inspections.actions import record_patrol
+from members.actions import end_appointment, tell
+from members.enums import RoleCode
+from members.models import Appointment, Department, InboxMessage, Post
+from tests.factories import Town, fresh, township
+
+PLACES = ("G1", "G2", "V1", "G3", "V2", "T", "P", "O")
+ROLES = (
+    "admin", "township", "village", "worker", "worker2", "department", "supervisor", "leader", "auditor", "moved",
+)  # fmt: skip
+NOBODY = ("anonymous", "disabled")
+
+
+def mark(place: str) -> str:
+    """Stands in every text about this place and nowhere else: whoever may not see the place must never read it."""
+    return f"密{place}密"
+
+
+@dataclass
+class World:
+    town: Town
+    other: Town
+    people: dict[str, User]
+    grids: dict[str, Grid]
+    objects: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sessions: dict[str, str] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    def client(self, role: str) -> Client:
+        """A browser and a REST client in one, as this person."""
+        headers = {"Authorization": f"Token {self.tokens[role]}"} if role in self.tokens else {}
+        client = Client(headers=headers, raise_request_exception=False)
+        if role in self.sessions:
+            client.cookies["gridgov_session"] = self.sessions[role]
+        return client
+
+
+def build() -> World:
+    town, other = township(), township("320371102", name="邻镇")
+    first, second = town.groups_of(town.villages[0]), town.groups_of(town.villages[1])
+    grids = {
+        "G1": first[0], "G2": first[1], "V1": town.villages[0], "G3": second[0], "V2": town.villages[1],
+        "T": town.grid, "P": town.grid, "O": other.groups[0],
+    }  # fmt: skip
+    Grid.objects.filter(township_code=other.code).update(name=mark("O"))
+    people = {
+        "admin": town.admin, "township": town.clerk, "village": town.village_head, "worker": town.worker,
+        "worker2": town.worker2, "department": town.officer, "supervisor": town.assessor,
+        "leader": town.contact_leader, "auditor": town.auditor, "moved": town.group_head,
+        "disabled": _second_village_head(town),
+    }  # fmt: skip
+    world = World(town, other, people, grids)
+    _admit(world)
+    _matters(world)
+    _people(world)
+    _settings(world)
+    _assessments(world)
+    for held in Appointment.objects.filter(member=people["moved"].member):
+        end_appointment(appointment=held)
+    User.objects.filter(pk=people["disabled"].pk).update(is_active=False)
+    return world
+
+
+def _second_village_head(town: Town) -> User:
+    posts = Post.objects.filter(grid=town.villages[0], role__code=RoleCode.VILLAGE_HEAD).order_by("-pk")
+    user: User = Appointment.objects.get(post=posts[0]).member.user
+    return user
+
+
+def _admit(world: World) -> None:
+    """Everybody logged in while they still could: a session and a token each."""
+    for role, user in world.people.items():
+        client = Client()
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        world.sessions[role] = client.cookies["gridgov_session"].value
+        world.tokens[role] = AuthToken.objects.create(user=user)[1]
+
+
+def _matters(world: World) -> None:
+    """At every place a matter with a photo and a feedback link, a patrol: entered by the second clerk, who has no part
+    in the matrix."""
+    uploads, links, patrols, matters = {}, {}, {}, {}
+    now = clock.now()
+    for place, grid in world.grids.items():
+        town = world.other if place == "O" else world.town
+        clerk, call = fresh(town.clerk2), uuid4()
+        matter = report(
+            user=clerk, grid=grid, category=town.categories["request"], title=mark(place), description=mark(place),
+            client_uuid=call, requester={"name": mark(place), "phone": "", "wants_feedback": True},
+        ).incident  # fmt: skip
+        if place == "P":
+            for action, given in (("accept", {}), ("dispatch", {"to": town.department})):
+                matter = perform(user=fresh(town.clerk), incident=matter, action=action, **given).incident
+        matters[place] = Incident.objects.get(pk=matter.pk)
+        uploads[place] = _photo(clerk, call)
+        links[place] = FeedbackRequest.objects.create(
+            incident=matter, township_code=grid.township_code, village_code=grid.village_code
+        )
+        if place != "P":
+            patrols[place] = record_patrol(
+                user=clerk, grid=grid, note=mark(place),
+                started_at=now - timedelta(minutes=30), ended_at=now - timedelta(minutes=5),
+            ).patrol  # fmt: skip
+    world.objects |= {"incident": matters, "upload": uploads, "feedback": links, "patrol": patrols}
+    world.objects["grid"] = {place: grid for place, grid in world.grids.items() if place != "P"}
+
+
+def _photo(user: User, call: Any) -> Upload:
+    picture = io.BytesIO()
+    Image.new("RGB", (8, 8), "teal").save(picture, "JPEG")
+    data = picture.getvalue()
+    return attach(
+        user=user, client_uuid=uuid4(), incident_client_uuid=call,
+        sha256=hashlib.sha256(data).hexdigest(), file=io.BytesIO(data),
+    )[0]  # fmt: skip
+
+
+def _people(world: World) -> None:
+    held = {
+        "G1": world.town.worker, "V1": world.town.village_head, "G3": world.town.worker2,
+        "V2": world.town.village_head2, "T": world.town.clerk, "P": world.town.officer, "O": world.other.worker,
+    }  # fmt: skip
+    appointments = {
+        place: Appointment.objects.filter(member=user.member).first() for place, user in held.items()
+    }
+    appointments["G2"] = Appointment.objects.get(
+        post__grid=world.grids["G2"], post__role__code=RoleCode.WORKER
+    )
+    foreign = appointments["O"].member
+    foreign.name = mark("O")
+    foreign.save()
+    world.objects |= {
+        "appointment": appointments,
+        "post": {place: row.post for place, row in appointments.items()},
+        "member": {place: row.member for place, row in appointments.items()},
+        "user": {place: row.member.user for place, row in appointments.items()},
+    }
+    for role, user in world.people.items():
+        if user is not world.people["admin"]:
+            tell(members=[user.member], text=f"to {role}", key=f"matrix:{role}")
+    world.objects["message"] = {
+        "G1": InboxMessage.objects.get(key="matrix:worker"),
+        "T": InboxMessage.objects.get(key="matrix:township"),
+    }
+
+
+def _settings(world: World) -> None:
+    towns = {"T": world.town, "O": world.other}
+    Department.objects.filter(township=world.other.grid).update(name=mark("O"))
+    world.objects |= {
+        "day": {
+            place: CalendarDay.objects.filter(calendar=town.code).first() for place, town in towns.items()
+        },
+        "department": {
+            place: Department.objects.filter(township=town.grid).first() for place, town in towns.items()
+        },
+        "role": {place: town.grid.roles.get(code=RoleCode.WORKER) for place, town in towns.items()},
+        "category": {place: town.categories["request"] for place, town in towns.items()},
+        "procedure": {place: town.categories["request"].procedure for place, town in towns.items()},
+        "outbox": {"T": OutboxMessage.objects.create(topic="mail", key="k", dead_at=clock.now())},
+        "heartbeat": {"T": Heartbeat.objects.create(name="sweep", at=clock.now())},
+    }
+    AuditEvent.objects.create(kind=AuditKind.SETTINGS, subject=mark("O"), township_code=world.other.code)
+
+
+def _assessments(world: World) -> None:
+    """`T` published, `D` still a draft; `O` the published one of the other township."""
+    month = (clock.today().replace(day=1) - timedelta(days=1)).replace(day=1)
+    earlier = (month - timedelta(days=1)).replace(day=1)
+    made = {}
+    for place, town, first in (
+        ("T", world.town, month),
+        ("D", world.town, earlier),
+        ("O", world.other, month),
+    ):
+        made[place] = create_month(user=fresh(town.assessor), township=town.grid, month=first)
+    for place, town in (("T", world.town), ("O", world.other)):
+        publish(user=fresh(town.assessor), assessment=made[place])
+    world.objects["assessment"] = made
+    world.objects["records"] = {place: world.grids[place] for place in ("V1", "V2")}
+
+
+def address_args(world: World, kind: str, place: str) -> tuple[Any, ...]:
+    """What stands in the address of this thing."""
+    if kind == "records":
+        return (world.objects["assessment"]["T"].pk, world.grids[place].code, "on_time")
+    if kind == "feedback":
+        return (world.objects["feedback"][place].token,)
+    return (world.objects[kind][place].pk,)
+
+
+def counts() -> Mapping[str, int]:
+    """How much of everything there is: refused bodies must leave this as it was."""
+    from incidents.models import Transition
+    from inspections.models import Patrol
+    from members.models import Member
+
+    models = (Incident, Transition, Patrol, Upload, Appointment, Member, Post, Department, CalendarDay, User)
+    return {model.__name__: model._default_manager.count() for model in models}

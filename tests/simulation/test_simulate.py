@@ -1,0 +1,105 @@
+"""A township at work on a virtual clock: believable, repeatable, and the loop stays closed."""
+
+from datetime import date, timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from assessments.models import Assessment
+from gridgov.common import clock as gridgov_clock
+from gridgov.common.errors import Conflict
+from gridgov.simulation.working import publish_last_month, simulate
+from grids.models import Township
+from incidents.loop_check import breaches
+from incidents.models import Incident, NumberSeries, Transition
+from inspections.models import Patrol
+from tests.factories import township
+
+DAYS, SEED = 5, 3
+
+
+@pytest.fixture
+def town(db, clock):
+    """Two villages of two groups; the clock stands at Friday 2026-11-27 17:00."""
+    clock("2026-11-27T17:00")
+    return township()
+
+
+def work(town, seed=SEED, days=DAYS):
+    return simulate(township=town.township, days=days, seed=seed)
+
+
+def story():
+    """Everything that a seed decides; keys and tokens are random by nature."""
+    rows = Transition.objects.order_by("entered_at", "client_uuid")
+    return list(
+        rows.values_list(
+            "incident__number", "seq", "action", "to_status", "entered_at", "user__username", "note"
+        )
+    ) + list(Patrol.objects.order_by("started_at", "grid").values_list("grid", "started_at", "client_uuid"))
+
+
+def test_days_of_work_leave_a_closed_loop(town):
+    done = work(town)
+    assert list(breaches()) == []
+    assert done["arrived"] == Incident.objects.count() > 20
+    assert done["patrols"] == Patrol.objects.count() > 10
+    actions = set(Transition.objects.values_list("action", flat=True))
+    assert {"report", "accept", "settle", "start", "submit_result", "verify", "close", "dispatch"} <= actions
+
+
+def test_days_end_now_and_begin_as_many_days_before(town):
+    work(town, days=2)
+    moments = sorted(Transition.objects.values_list("entered_at", flat=True))
+    now = gridgov_clock.now()
+    assert gridgov_clock.start_of(date(2026, 11, 26)) <= moments[0]
+    assert moments[-1] <= now
+    assert Patrol.objects.filter(ended_at__gt=now).count() == 0
+    assert now - moments[-1] < timedelta(days=1)
+
+
+def test_same_seed_makes_the_same_days(town):
+    work(town, days=3)
+    first = story()
+    Patrol.objects.all().delete()
+    Incident.objects.all().delete()
+    NumberSeries.objects.all().delete()
+    work(town, days=3)
+    assert story() == first
+
+
+def test_another_seed_makes_other_days(town):
+    work(town, days=2)
+    first = story()
+    Patrol.objects.all().delete()
+    Incident.objects.all().delete()
+    work(town, seed=4, days=2)
+    assert story() != first
+
+
+def test_the_same_days_are_not_worked_twice(town):
+    work(town, days=2)
+    before = Incident.objects.count()
+    with pytest.raises(CommandError, match="。$"):
+        call_command("simulate", "--days", "2", "--seed", "1", stdout=StringIO())
+    assert Incident.objects.count() == before
+
+
+def test_nothing_is_invented_in_a_real_township(town):
+    Township.objects.update(is_demo=False)
+    with pytest.raises(Conflict) as refused:
+        simulate(township=Township.objects.get(), days=1, seed=1)
+    assert refused.value.code == "no_demo"
+    with pytest.raises(CommandError):
+        call_command("simulate", "--days", "1", "--seed", "1", stdout=StringIO())
+
+
+def test_last_full_month_is_published_once_it_was_worked(town, clock):
+    assert publish_last_month(township=town.grid) is None
+    clock("2026-12-02T10:00")
+    out = StringIO()
+    call_command("simulate", "--days", "3", "--seed", "1", "--township", town.code, stdout=out)
+    assessment = Assessment.objects.get()
+    assert (assessment.starts_on, assessment.status) == (date(2026, 11, 1), "published")
+    assert out.getvalue().splitlines()[-1].endswith("sheet of 2026-11 published")
