@@ -81,7 +81,7 @@ def test_another_seed_makes_other_days(town):
 def test_the_same_days_are_not_worked_twice(town):
     work(town, days=2)
     before = Incident.objects.count()
-    with pytest.raises(CommandError, match="。$"):
+    with pytest.raises(CommandError, match=r"。$"):
         call_command("simulate", "--days", "2", "--seed", "1", stdout=StringIO())
     assert Incident.objects.count() == before
 
