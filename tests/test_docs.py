@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import polib
 import pytest
 from django.apps import apps
 from django.conf import settings
@@ -275,6 +276,15 @@ def test_glossary_has_one_english_word_per_chinese_one():
     states = section("docs/glossary.md", "States of a matter")  # a state is called as what led to it
     doubles = {word for word in chinese if chinese.count(word) > 1 and f"| {word} |" not in states}
     assert doubles == set()
+
+
+def test_guide_calls_things_as_the_pages_do():
+    """What stands in “ ” in the guide is to be found on a page."""
+    catalogue = polib.pofile(str(ROOT / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"))
+    shown = {entry.msgstr.rstrip("。") for entry in catalogue}
+    quoted = set(re.findall(r"“([^”]+)”", text("docs/guide.zh-Hans.md")))
+    assert len(quoted) > 15
+    assert quoted - shown == set()
 
 
 def test_operations_name_every_check_of_readiness():
