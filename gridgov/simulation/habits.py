@@ -82,9 +82,12 @@ def done_at(dice: random.Random, now: datetime, action: str, slowness: float, ca
     )
 
 
-def urgent_at(dice: random.Random, now: datetime) -> datetime:
-    """What must be reported at once is not left until the office opens."""
-    return now + timedelta(minutes=dice.randint(5, 240), seconds=dice.randrange(60))
+def urgent_at(dice: random.Random, now: datetime, action: str) -> datetime:
+    """What must be reported at once is not left until the office opens; the work itself may take until tomorrow."""
+    minutes = dice.randint(60, 17 * 60) if action == "submit_result" else dice.randint(5, 150)
+    if dice.random() < LEFT_LYING:
+        minutes += 24 * 60
+    return now + timedelta(minutes=minutes, seconds=dice.randrange(60))
 
 
 def at_the_group(dice: random.Random) -> str:

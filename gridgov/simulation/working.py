@@ -30,6 +30,13 @@ SWEPT = range(8, 20)  # hours at which a simulated beat rings; each minute would
 FINDINGS_PER_PATROL = 0.02
 REOPENED = 0.5  # of those whose requester says afterwards that it is not solved
 
+URGENT = (
+    Status.REPORTED,
+    Status.ACCEPTED,
+    Status.DISPATCHED,
+    Status.IN_PROGRESS,
+)  # of matters that must be reported
+
 
 def simulate(
     *, township: Township, days: int, seed: int, say: Callable[[str], None] = lambda _line: None
@@ -180,12 +187,8 @@ class Work:
         if step is None:
             return
         slowness = self.people.pace[incident.village_code or incident.township_code]
-        if incident.category.must_report and incident.status in {
-            Status.REPORTED,
-            Status.ACCEPTED,
-            Status.DISPATCHED,
-        }:
-            at = habits.urgent_at(self.dice, self.now)
+        if incident.category.must_report and incident.status in URGENT:
+            at = habits.urgent_at(self.dice, self.now, step.action)
         else:
             at = habits.done_at(self.dice, self.now, step.action, slowness, self.calendar)
         self._plan_step(at, matter, step)
