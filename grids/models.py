@@ -139,7 +139,7 @@ class Calendar(models.Model):
 class CalendarDay(models.Model):
     """A day that differs from its weekday: a holiday (not working) or a make-up day (working)."""
 
-    calendar = models.ForeignKey(Calendar, models.CASCADE, related_name="days")
+    calendar = models.ForeignKey(Calendar, models.CASCADE, related_name="days", verbose_name=_("calendar"))
     day = models.DateField(pgettext_lazy("date", "day"))
     working = models.BooleanField(_("working"))
     name = models.CharField(_("name"), max_length=40)

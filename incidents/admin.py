@@ -63,7 +63,7 @@ class WaitingFilter(admin.SimpleListFilter):
 
 class HistoryInline(ScopedInline):
     model = Transition
-    fields = ("entered_at", "who", "what", "to_status", "note")
+    fields = ("entered_at", "who", "what", "state", "note")
 
     def get_queryset(self, request: HttpRequest) -> Rows:
         return super().get_queryset(request).select_related("actor").order_by("seq")
@@ -76,6 +76,10 @@ class HistoryInline(ScopedInline):
     def what(self, row: Transition) -> str:
         move = TRANSITIONS.get(row.action)
         return str(move.done if move else OTHER_ROWS.get(row.action, row.action))
+
+    @admin.display(description=gettext_lazy("State"))
+    def state(self, row: Transition) -> str:
+        return str(row.get_to_status_display())
 
 
 @admin.register(Incident)

@@ -77,7 +77,7 @@ class Member(models.Model):
 class Role(models.Model):
     """A role is a subset of the neutral permissions, as data; editing it re-syncs the grants."""
 
-    township = models.ForeignKey(Grid, models.CASCADE, related_name="roles")
+    township = models.ForeignKey(Grid, models.CASCADE, related_name="roles", verbose_name=_("township"))
     code = models.CharField(_("code"), max_length=20)
     name = models.CharField(_("name"), max_length=40)
     permissions = models.JSONField(_("permissions"), default=list)
@@ -99,11 +99,15 @@ class Role(models.Model):
 class Post(models.Model):
     """A post at a grid or in a department: role and the plan's own title. A post may be vacant."""
 
-    grid = models.ForeignKey(Grid, models.PROTECT, null=True, blank=True, related_name="posts")
-    department = models.ForeignKey(Department, models.PROTECT, null=True, blank=True, related_name="posts")
+    grid = models.ForeignKey(
+        Grid, models.PROTECT, null=True, blank=True, related_name="posts", verbose_name=_("grid")
+    )
+    department = models.ForeignKey(
+        Department, models.PROTECT, null=True, blank=True, related_name="posts", verbose_name=_("department")
+    )
     township_code = models.CharField(max_length=9, editable=False)
     village_code = models.CharField(max_length=12, blank=True, editable=False)
-    role = models.ForeignKey(Role, models.PROTECT, related_name="posts")
+    role = models.ForeignKey(Role, models.PROTECT, related_name="posts", verbose_name=_("role"))
     title = models.CharField(pgettext_lazy("post", "title"), max_length=40)
     is_responsible = models.BooleanField(
         _("answers for the unit"),

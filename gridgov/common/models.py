@@ -94,16 +94,16 @@ class OutboxMessage(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    key = models.CharField(max_length=200, unique=True)
-    topic = models.CharField(max_length=50)
+    key = models.CharField(_("key"), max_length=200, unique=True)
+    topic = models.CharField(_("topic"), max_length=50)
     payload = models.JSONField(default=dict)
-    township_code = models.CharField(max_length=9, blank=True)
-    created_at = models.DateTimeField(default=clock.now)
-    attempts = models.PositiveSmallIntegerField(default=0)
+    township_code = models.CharField(_("township"), max_length=9, blank=True)
+    created_at = models.DateTimeField(_("created"), default=clock.now)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     next_attempt_at = models.DateTimeField(default=clock.now)
     sent_at = models.DateTimeField(null=True)
-    dead_at = models.DateTimeField(null=True)
-    last_error = models.CharField(max_length=500, blank=True)
+    dead_at = models.DateTimeField(_("given up"), null=True)
+    last_error = models.CharField(_("last error"), max_length=500, blank=True)
 
     class Meta:
         verbose_name = _("outgoing message")
@@ -123,9 +123,13 @@ class OutboxMessage(models.Model):
 class Heartbeat(models.Model):
     """When a recurring piece of work last ended, for /readyz."""
 
-    name = models.CharField(max_length=50, primary_key=True)
-    at = models.DateTimeField()
-    detail = models.JSONField(default=dict)
+    name = models.CharField(_("name"), max_length=50, primary_key=True)
+    at = models.DateTimeField(_("at"))
+    detail = models.JSONField(_("detail"), default=dict)
+
+    class Meta:
+        verbose_name = _("recurring work")
+        verbose_name_plural = _("recurring work")
 
     def __str__(self) -> str:
         return f"{self.name} {self.at:%Y-%m-%d %H:%M:%S}"

@@ -105,7 +105,7 @@ class Migration(migrations.Migration):
                 ('working', models.BooleanField(verbose_name='working')),
                 ('name', models.CharField(max_length=40, verbose_name='name')),
                 ('source', models.CharField(blank=True, max_length=80, verbose_name='source')),
-                ('calendar', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='days', to='grids.calendar')),
+                ('calendar', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='days', to='grids.calendar', verbose_name='calendar')),
             ],
             options={
                 'verbose_name': 'special day',

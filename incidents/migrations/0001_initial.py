@@ -176,7 +176,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=60, verbose_name='name')),
                 ('rule_id', models.CharField(blank=True, max_length=20)),
                 ('data', models.JSONField(default=dict, verbose_name='steps and limits')),
-                ('is_current', models.BooleanField(default=True)),
+                ('is_current', models.BooleanField(default=True, verbose_name='current version')),
                 ('township', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='procedures', to='grids.grid')),
             ],
             options={

@@ -29,7 +29,7 @@ class Procedure(models.Model):
     name = models.CharField(_("name"), max_length=60)
     rule_id = models.CharField(max_length=20, blank=True)
     data = models.JSONField(_("steps and limits"), default=dict)
-    is_current = models.BooleanField(default=True)
+    is_current = models.BooleanField(_("current version"), default=True)
 
     class Meta:
         verbose_name = _("procedure")

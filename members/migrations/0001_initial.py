@@ -147,8 +147,8 @@ class Migration(migrations.Migration):
                 ('village_code', models.CharField(blank=True, editable=False, max_length=12)),
                 ('title', models.CharField(max_length=40, verbose_name='title')),
                 ('is_responsible', models.BooleanField(default=False, help_text='Matters that arrive at the unit arrive at this post. At the township: the duty post.', verbose_name='answers for the unit')),
-                ('department', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='posts', to='members.department')),
-                ('grid', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='posts', to='grids.grid')),
+                ('department', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='posts', to='members.department', verbose_name='department')),
+                ('grid', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='posts', to='grids.grid', verbose_name='grid')),
             ],
             options={
                 'verbose_name': 'post',
@@ -179,7 +179,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=40, verbose_name='name')),
                 ('permissions', models.JSONField(default=list, verbose_name='permissions')),
                 ('is_staff', models.BooleanField(default=False, verbose_name='works in the admin pages')),
-                ('township', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='roles', to='grids.grid')),
+                ('township', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='roles', to='grids.grid', verbose_name='township')),
             ],
             options={
                 'verbose_name': 'role',
@@ -189,7 +189,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='post',
             name='role',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='posts', to='members.role'),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='posts', to='members.role', verbose_name='role'),
         ),
         migrations.AddConstraint(
             model_name='department',

@@ -20,10 +20,14 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Heartbeat',
             fields=[
-                ('name', models.CharField(max_length=50, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
-                ('detail', models.JSONField(default=dict)),
+                ('name', models.CharField(max_length=50, primary_key=True, serialize=False, verbose_name='name')),
+                ('at', models.DateTimeField(verbose_name='at')),
+                ('detail', models.JSONField(default=dict, verbose_name='detail')),
             ],
+            options={
+                'verbose_name': 'recurring work',
+                'verbose_name_plural': 'recurring work',
+            },
         ),
         migrations.CreateModel(
             name='User',
@@ -49,16 +53,16 @@ class Migration(migrations.Migration):
             name='OutboxMessage',
             fields=[
                 ('id', models.UUIDField(default=gridgov.common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('key', models.CharField(max_length=200, unique=True)),
-                ('topic', models.CharField(max_length=50)),
+                ('key', models.CharField(max_length=200, unique=True, verbose_name='key')),
+                ('topic', models.CharField(max_length=50, verbose_name='topic')),
                 ('payload', models.JSONField(default=dict)),
-                ('township_code', models.CharField(blank=True, max_length=9)),
-                ('created_at', models.DateTimeField(default=gridgov.common.clock.now)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
+                ('township_code', models.CharField(blank=True, max_length=9, verbose_name='township')),
+                ('created_at', models.DateTimeField(default=gridgov.common.clock.now, verbose_name='created')),
+                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
                 ('next_attempt_at', models.DateTimeField(default=gridgov.common.clock.now)),
                 ('sent_at', models.DateTimeField(null=True)),
-                ('dead_at', models.DateTimeField(null=True)),
-                ('last_error', models.CharField(blank=True, max_length=500)),
+                ('dead_at', models.DateTimeField(null=True, verbose_name='given up')),
+                ('last_error', models.CharField(blank=True, max_length=500, verbose_name='last error')),
             ],
             options={
                 'verbose_name': 'outgoing message',
