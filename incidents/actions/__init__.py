@@ -4,7 +4,7 @@ Every action is one atomic block: check, compare-and-set on (status, version), h
 """
 
 from incidents.actions.files import attach
-from incidents.actions.moves import perform
+from incidents.actions.performing import perform
 from incidents.actions.posts import follow_posts, follow_succession
 from incidents.actions.reporting import report
 from incidents.actions.result import Outcome

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,9 @@ from members.models import Appointment, Department, Member
 if TYPE_CHECKING:
     from gridgov.common.models import User
 
+Given = Mapping[str, Any]  # the arguments of an action
+MoveFunction = Callable[["Case", Given], dict[str, Any] | None]
+
 ARRIVED = gettext_noop("%(number)s has come to you: %(heading)s")
 
 
@@ -45,6 +48,7 @@ class Case:
         self.fields: set[str] = set()
         self.moved = False
         self.news = ""  # what the responsible member hears; without it: that the matter has come
+        self.notices: list[tuple[list[Member | None], str, str]] = []  # who else hears what, as which kind
         self.was_late = incident.is_late
         self.ended: list[int] = []
         self.begun: list[Stage] = []
@@ -76,6 +80,10 @@ class Case:
             raise Invalid(_("Nobody answers for %(unit)s yet.") % {"unit": unit}, code="nobody_responsible")
         self.moved = self.from_unit != (grid and grid.pk, department and department.pk)
         self.set(responsible_grid=grid, responsible_department=department, responsible_member=holder.member)
+
+    def announce(self, members: Iterable[Member | None], text: str, kind: str = MessageKind.NEWS) -> None:
+        """Tells people when the change is written; `text` is a msgid with number and heading."""
+        self.notices.append((list(members), text, kind))
 
     # --- time ---------------------------------------------------------------------------------------------------
     @cached_property
@@ -201,7 +209,9 @@ class Case:
         self._write_stages(row.seq)
         self._write_parts()
         if (self.moved or self.news) and incident.is_open:
-            self.tell([incident.responsible_member], self.news or ARRIVED, kind=MessageKind.ARRIVED)
+            self._tell([incident.responsible_member], self.news or ARRIVED, MessageKind.ARRIVED)
+        for members, text, kind in self.notices:
+            self._tell(members, text, kind)
         return row
 
     def _write_stages(self, seq: int) -> None:
@@ -242,7 +252,7 @@ class Case:
                 ~Q(status=incident.status) | ~Q(is_open=incident.is_open) | ~Q(is_late=incident.is_late)
             ).update(status=incident.status, is_open=incident.is_open, is_late=incident.is_late)
 
-    def tell(self, members: list[Member | None], text: str, kind: str = MessageKind.NEWS) -> None:
+    def _tell(self, members: list[Member | None], text: str, kind: str) -> None:
         """A message in this transaction; never to the one who acts."""
         receivers = [member for member in members if member is not None and member != self.actor]
         if receivers:

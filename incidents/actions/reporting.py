@@ -20,7 +20,7 @@ from grids.models import Calendar, Grid
 from grids.querysets import places_of
 from incidents.actions.case import ARRIVED, lead_part
 from incidents.actions.files import collect_waiting
-from incidents.actions.moves import perform
+from incidents.actions.performing import perform
 from incidents.actions.result import Outcome, replay_of
 from incidents.enums import PartRole, Purpose, Source, Status
 from incidents.models import Category, Incident, NumberSeries, Part, Requester, Stage, Transition

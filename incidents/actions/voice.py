@@ -10,7 +10,7 @@ from gridgov.common import clock
 from gridgov.common.enums import Channel
 from gridgov.common.errors import Conflict, NotVisible
 from incidents.actions.case import Case
-from incidents.actions.moves import fail_visit
+from incidents.actions.moves.ending import fail_visit
 from incidents.enums import Grade, Status
 from incidents.models import FeedbackRequest
 from members.actions import tell

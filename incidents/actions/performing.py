@@ -1,0 +1,108 @@
+"""`perform`: the one way into every move. Asks what can refuse it, lets the move change the case, writes, tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from gridgov.common import clock
+from gridgov.common.enums import Channel
+from gridgov.common.errors import Conflict, DomainError, Invalid
+from incidents.actions.case import Case, Given
+from incidents.actions.files import take_files
+from incidents.actions.moves import MOVES
+from incidents.actions.moves.handling import take_over_first
+from incidents.actions.result import Outcome, replay_of
+from incidents.models import Incident, Transition
+from incidents.permissions import obligatory, refusal
+from incidents.workflow import ARGUMENTS, TRANSITIONS, Move
+from members.querysets import standing_of
+
+if TYPE_CHECKING:
+    from gridgov.common.models import User
+
+
+def perform(
+    *,
+    user: User,
+    incident: Incident,
+    action: str,
+    client_uuid: UUID | None = None,
+    body_hash: str = "",
+    version: int | None = None,
+    **arguments: Any,
+) -> Outcome:
+    """Makes one move of the table on `incident` (as read by the caller, or at `version`).
+
+    Raises, in this order: IdempotencyConflict or a replay, Forbidden, Conflict (state or lost race), Invalid.
+    """
+    try:
+        with transaction.atomic():
+            given = _checked(user, incident, TRANSITIONS[action], version, arguments)
+            _carry_out(
+                Case(incident, user=user, actor=standing_of(user).member, action=action),
+                given,
+                client_uuid,
+                body_hash,
+            )
+    except (DomainError, IntegrityError) as error:
+        if replay_of(Transition, "user", user, client_uuid, body_hash) is not None:
+            return Outcome(Incident.objects.for_list().get(pk=incident.pk), replayed=True)
+        if isinstance(error, DomainError):
+            raise
+        raise Conflict(_("Somebody else was first; look at it again."), code="lost_race") from error
+    return Outcome(incident)
+
+
+def _checked(
+    user: User, incident: Incident, move: Move, version: int | None, arguments: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """The arguments really given, after everything that can refuse the move has been asked, in order."""
+    refused = refusal(user, incident, move)
+    if refused is not None:
+        raise refused
+    if version is not None and version != incident.version:
+        raise Conflict(_("It has changed since you read it; look at it again."), code="stale_version")
+    given = {name: value for name, value in arguments.items() if value not in (None, "", [], ())}
+    _check_arguments(incident, move, given)
+    return given
+
+
+def _carry_out(case: Case, given: Given, client_uuid: UUID | None, body_hash: str) -> None:
+    if case.action == "accept":
+        case = take_over_first(case)
+    data = MOVES[case.action](case, given) or {}
+    row = case.save(
+        client_uuid=client_uuid,
+        body_hash=body_hash,
+        note=given.get("note") or given.get("reason") or "",
+        channel=given.get("channel", Channel.SYSTEM),
+        happened_at=given.get("happened_at"),
+        data=data,
+    )
+    if given.get("files") and case.user is not None:
+        take_files(user=case.user, incident=case.incident, client_uuids=given["files"], seq=row.seq)
+
+
+def _check_arguments(incident: Incident, move: Move, given: Mapping[str, Any]) -> None:
+    """Unknown, missing and impossible arguments, all at once and by name."""
+    unknown = set(given) - set(ARGUMENTS[move.name])
+    errors: dict[str, Sequence[str]] = {
+        name: [_("This action does not take it.")] for name in sorted(unknown)
+    }
+    for name in obligatory(incident, move.name):
+        if name not in given:
+            errors[name] = [_("This is needed for “%(action)s”.") % {"action": move.label}]
+    now = clock.now()
+    happened = given.get("happened_at")
+    if happened is not None and happened > now:
+        errors["happened_at"] = [_("This lies in the future.")]
+    deadline = given.get("deadline")
+    if deadline is not None and deadline <= now:
+        errors["deadline"] = [_("A deadline lies in the future.")]
+    if errors:
+        raise Invalid(_("Something is missing or not right."), code="invalid_arguments", errors=errors)
