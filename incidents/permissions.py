@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext as _
 
 from gridgov.common.errors import Conflict, DomainError, Forbidden, Invalid
-from grids.enums import Verb
+from grids.enums import Kind, Verb
 from grids.models import Rule
-from grids.querysets import holds
+from grids.querysets import holds, places_of
 from incidents.enums import OnOverdue
 from incidents.models import Escalation, Incident, Requester
 from incidents.workflow import ARGUMENTS, TRANSITIONS, Move, Who
@@ -39,6 +39,12 @@ class Owed:
     action: str
     text: str
     rule: Mapping[str, str] | None
+
+
+def can_import(user: User) -> bool:
+    """Lists of matters are taken in where a whole township is coordinated."""
+    works = standing_of(user).member is not None and bool(places_of(user)[Verb.REPORT])
+    return works and any(place.kind == Kind.TOWNSHIP for place in places_of(user)[Verb.COORDINATE])
 
 
 def stands(user: User, incident: Incident, move: Move) -> bool:

@@ -2,13 +2,17 @@
 
 from django.urls import path
 
-from incidents.views import lists, matter, photos, public, report
+from incidents.views import importing, lists, matter, photos, public, report
 
 app_name = "incidents"
 
 urlpatterns = [
     path("", lists.incidents, name="list"),
     path("new/", report.report, name="new"),
+    path("import/", importing.start, name="import"),
+    path("import/template/", importing.template, name="import-template"),
+    path("import/<uuid:pk>/", importing.check, name="import-check"),
+    path("import/<uuid:pk>/errors/", importing.errors, name="import-errors"),
     path("uploads/<uuid:pk>/", photos.photo, name="photo"),
     path("uploads/<uuid:pk>/small/", photos.small_photo, name="small-photo"),
     path("<uuid:pk>/", matter.matter, name="detail"),

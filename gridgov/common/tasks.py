@@ -6,6 +6,7 @@ from knox.models import AuthToken
 
 from gridgov.common import clock
 from gridgov.common.actions import beat, relay
+from gridgov.common.keeping import drop_old
 
 
 @shared_task
@@ -18,7 +19,8 @@ def relay_outbox() -> int:
 
 @shared_task
 def clean_up() -> None:
-    """Sessions and tokens that have expired."""
+    """Sessions and tokens that have expired, files that nobody decided about."""
     now = clock.now()
     Session.objects.filter(expire_date__lt=now).delete()
     AuthToken.objects.filter(expiry__lt=now).delete()
+    drop_old()

@@ -138,6 +138,9 @@ class Incident(Listed, Repeatable):
                 condition=Q(is_open=True, responsible_department__isnull=False),
                 name="inc_waits_department",
             ),
+            models.Index(
+                fields=["township_code", "external_no"], condition=~Q(external_no=""), name="inc_external"
+            ),
             models.Index(fields=["escalate_at"], condition=Q(escalate_at__isnull=False), name="inc_escalate"),
         ]
 

@@ -13,6 +13,7 @@ from gridgov.common.pages import key_asked, page_url
 from grids.enums import Verb
 from grids.querysets import places_of
 from incidents.filters import FilterForm, count_asked, counted, page_asked
+from incidents.permissions import can_import
 from members.querysets import standing_of
 
 
@@ -31,6 +32,7 @@ def incidents(request: HttpRequest) -> HttpResponse:
         "next": page_url(request, page.next),
         "previous": page_url(request, page.previous),
         "may_report": standing_of(user).member is not None and bool(places_of(user)[Verb.REPORT]),
+        "may_import": can_import(user),
         **counted(count_asked(user, form)),
     }
     return render(request, "incidents/list.html", context)

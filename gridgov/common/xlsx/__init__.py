@@ -17,12 +17,14 @@ from gridgov.common.xlsx.tables import (
     sum_in_row,
     total_of,
 )
+from gridgov.common.xlsx.template import Blank, write_template
 from gridgov.common.xlsx.text import clean_text
 from gridgov.common.xlsx.writing import write_list, write_sheet
 
 __all__ = [
     "LIMITS",
     "BadWorkbook",
+    "Blank",
     "Cell",
     "Column",
     "Formula",
@@ -43,4 +45,5 @@ __all__ = [
     "write_errors",
     "write_list",
     "write_sheet",
+    "write_template",
 ]

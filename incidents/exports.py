@@ -1,0 +1,62 @@
+"""Workbooks of the incidents room."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO
+
+from django.utils.translation import gettext as _
+
+from gridgov.common.xlsx import Blank, write_template
+from grids.enums import Kind
+from grids.models import Grid
+from incidents.models import Category
+
+if TYPE_CHECKING:
+    from gridgov.common.models import User
+
+# The words that come back (incidents/imports.py) are those of the file, the same in every language.
+SOURCES = ("基层上报", "群众诉求", "上级交办", "巡查发现")
+CHANNELS = ("电话", "微信", "当面", "纸质")
+
+
+def write_import_template(file: BinaryIO, *, user: User) -> None:
+    """The empty list of matters of this user's township, with its grids and categories to choose from."""
+    grids = list(Grid.objects.named_by(user).order_by("code"))
+    villages = {grid.code: grid.name for grid in grids if grid.kind == Kind.VILLAGE}
+    names = [
+        villages[grid.village_code] + grid.name
+        if grid.kind == Kind.GROUP and grid.village_code in villages
+        else grid.name
+        for grid in grids
+    ]
+    towns = {grid.township_code for grid in grids}
+    categories = Category.objects.active().filter(township__in=towns).order_by("position", "code")
+    columns = [
+        Blank("网格", _("Name or code. Where several have one name, with the village before it."), required=True, choices=names, width=22),
+        Blank("事项类别", _("As the township calls it, or its code."), required=True, choices=[it.name for it in categories], width=18),
+        Blank("情况描述", _("What happened; at most 4000 characters."), required=True, width=48),
+        Blank("标题", _("In a few words and without names; at most 80 characters."), width=24),
+        Blank("地点", _("Where exactly; at most 120 characters."), width=24),
+        Blank("发生时间", _("2026-11-23 09:05, or the day alone. Not in the future."), width=18),
+        Blank("诉求人", _("Who asked; shown only to those who work on the matter."), width=12),
+        Blank("联系电话", _("Of the one who asked."), width=16),
+        Blank("要求回复", _("是 or 否; empty: 是 where somebody asked."), choices=("是", "否"), width=10),
+        Blank("来源", _("Empty: 基层上报."), choices=SOURCES, width=12),
+        Blank("反映渠道", _("How it reached the township. Empty: 纸质."), choices=CHANNELS, width=12),
+        Blank("外部编号", _("The number that another body gave it. A number that stands already is not taken twice."), width=18),
+        Blank("上级时限", _("Until when the superior body wants it; a day alone counts to its end."), width=18),
+        Blank(
+            "重复也登记",
+            _("是: report it although the same words stand already for this grid and category."),
+            choices=("是", "否"),
+            width=12,
+        ),
+    ]  # fmt: skip
+    instructions = [
+        _("One row is one matter. Columns with a star must be filled in; unused ones may be left out or deleted."),
+        _("The lists that cells offer can also be typed. Do not change the headers."),
+        _("The file is looked through first; nothing is written until you say so, and nothing while a row has an error."),
+        _("If something is wrong, you get the same file back with a column 错误原因: correct it there and send it again."),
+        _("What stands already is named and left out: by external number, otherwise by the same grid, category, words and time."),
+    ]  # fmt: skip
+    write_template(file, title=_("Matters"), columns=columns, instructions=instructions)
