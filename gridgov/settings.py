@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
@@ -179,14 +180,15 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30.0,
         "options": {"expires": 25},
     },
+    # every ten minutes, so also at 00:00, when posts and leaves begin and end
     "apply-appointments": {
         "task": "members.tasks.apply_appointments",
-        "schedule": 600.0,
+        "schedule": crontab(minute="*/10"),
         "options": {"expires": 590},
     },
     "follow-appointments": {
         "task": "incidents.tasks.follow_appointments",
-        "schedule": 600.0,
+        "schedule": crontab(minute="*/10"),
         "options": {"expires": 590},
     },
     "drop-lost-uploads": {

@@ -25,8 +25,16 @@ from grids.admin import ManagedAdmin, managed_townships
 from grids.enums import Verb
 from grids.models import Grid
 from grids.querysets import any_of, places_of
-from members.actions import appoint, change_role, create_departments, end_appointment
-from members.models import Appointment, Department, Member, Post, Role
+from members.actions import (
+    appoint,
+    change_role,
+    create_departments,
+    end_appointment,
+    end_leave,
+    take_leave,
+)
+from members.models import Appointment, Department, Leave, Member, Post, Role
+from members.querysets import standing_of
 
 
 def posts_seen(user: Any) -> Rows:
@@ -67,7 +75,8 @@ def members_seen(user: Any) -> Rows:
 
 def members_to_change(user: Any) -> Rows:
     """Those of them who hold no post but such as the user may fill: nobody edits the people above."""
-    others = Appointment.objects.current().filter(member=OuterRef("pk")).exclude(post__in=posts_to_fill(user))
+    held = Appointment.objects.current().filter(member=OuterRef("pk"), leave=None)
+    others = held.exclude(post__in=posts_to_fill(user))
     return members_seen(user).filter(~Exists(others))
 
 
@@ -213,9 +222,9 @@ class AppointmentAdmin(ManagedAdmin):
     """An appointment is made and later ended; in between nothing of it changes."""
 
     audit_kind = AuditKind.PEOPLE
-    list_display = ("member", "post", "since", "until", "is_main")
+    list_display = ("member", "post", "since", "until", "is_main", "leave")
     list_filter = (InForceFilter, "is_main")
-    list_select_related = ("member", "post__grid", "post__department")
+    list_select_related = ("member", "post__grid", "post__department", "leave__member")
     search_fields = ("member__name", "post__title")
     sortable_by = ("since", "until")
     ordering = ("-since", "-id")
@@ -230,7 +239,7 @@ class AppointmentAdmin(ManagedAdmin):
     def may_change(self, user: Any, row: Any = None) -> bool:
         if row is None:
             return True
-        running = row.until is None or row.until > clock.today()
+        running = row.leave_id is None and (row.until is None or row.until > clock.today())
         return running and posts_to_fill(user).filter(pk=row.post_id).exists()
 
     def choices(self, user: Any) -> Mapping[str, Rows]:
@@ -250,6 +259,62 @@ class AppointmentAdmin(ManagedAdmin):
                 member=obj.member, post=obj.post, since=obj.since, until=obj.until, is_main=obj.is_main
             )
             obj.pk = made.pk
+
+
+@admin.register(Leave)
+class LeaveAdmin(ManagedAdmin):
+    """Who is away and who stands in: of the people whom one may change, and of oneself. Ended earlier, never edited."""
+
+    audit_kind = AuditKind.PEOPLE
+    list_display = ("member", "kind", "since", "until", "deputy", "entered_by")
+    list_filter = ("kind",)
+    list_select_related = ("member", "deputy", "entered_by")
+    search_fields = ("member__name", "deputy__name")
+    sortable_by = ("since", "until")
+    ordering = ("-since", "-id")
+    autocomplete_fields = ("member", "deputy")
+
+    def seen_by(self, user: Any) -> Rows:
+        return Leave.objects.filter(Q(member__in=members_seen(user).values("pk")) | Q(member__user=user.pk))
+
+    def may_add(self, user: Any) -> bool:
+        return True
+
+    def may_change(self, user: Any, row: Any = None) -> bool:
+        if row is None:
+            return True
+        own = row.member.user_id == user.pk
+        return row.until > clock.today() and (
+            own or members_to_change(user).filter(pk=row.member_id).exists()
+        )
+
+    def choices(self, user: Any) -> Mapping[str, Rows]:
+        return {
+            "member": (members_to_change(user) | Member.objects.filter(user=user.pk)).filter(is_active=True),
+            "deputy": members_seen(user).filter(user__is_active=True, is_active=True),
+        }
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        shown = ("member", "kind", "since", "until", "deputy", "reason")
+        return (*shown, "entered_by", "entered_at") if obj else shown
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return tuple(name for name in self.get_fields(request, obj) if name != "until") if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+        if change:
+            end_leave(leave=Leave.objects.select_related("deputy").get(pk=obj.pk), until=obj.until)
+            return
+        made = take_leave(
+            member=obj.member,
+            deputy=obj.deputy,
+            since=obj.since,
+            until=obj.until,
+            kind=obj.kind,
+            reason=obj.reason,
+            entered_by=standing_of(request.user).member,
+        )
+        obj.pk = made.pk
 
 
 @admin.register(Department)

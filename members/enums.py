@@ -19,6 +19,13 @@ class RoleCode(models.TextChoices):
     AUDITOR = "auditor", _("auditor")
 
 
+class LeaveKind(models.TextChoices):
+    LEAVE = "leave", _("leave")
+    BUSINESS = "business", _("away on business")
+    TRAINING = "training", _("training")
+    OTHER = "other", _("other")
+
+
 class DutyKind(models.TextChoices):
     PATROL = "patrol", _("patrol")
     VISIT = "visit", _("visit")

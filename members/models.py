@@ -1,5 +1,7 @@
 """People, their posts and dated appointments, departments, duties and the inbox."""
 
+from datetime import date, timedelta
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -11,8 +13,15 @@ from gridgov.common import clock
 from gridgov.common.ids import uuid7
 from grids.enums import Kind, Verb
 from grids.models import Grid
-from members.enums import DutyKind, MessageKind, Per
-from members.querysets import AppointmentQuerySet, DepartmentQuerySet, InboxQuerySet, MemberQuerySet
+from members.enums import DutyKind, LeaveKind, MessageKind, Per
+from members.querysets import (
+    AppointmentQuerySet,
+    DepartmentQuerySet,
+    InboxQuerySet,
+    LeaveQuerySet,
+    MemberQuerySet,
+    PostQuerySet,
+)
 
 
 class Department(models.Model):
@@ -115,6 +124,8 @@ class Post(models.Model):
         help_text=_("Matters that arrive at the unit arrive at this post. At the township: the duty post."),
     )
 
+    objects = PostQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("post")
         verbose_name_plural = _("posts")
@@ -147,8 +158,61 @@ class Post(models.Model):
         return self
 
 
+class Leave(models.Model):
+    """A member is away from `since` until the day before `until`; the deputy stands in for all posts meanwhile.
+
+    Without a deputy the posts' own deputies (B岗) answer, else the level above. An empty span: called off before it began.
+    """
+
+    member = models.ForeignKey(Member, models.PROTECT, related_name="leaves", verbose_name=_("member"))
+    deputy = models.ForeignKey(
+        Member,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("stand-in"),
+        help_text=_("Empty: the post's own deputy answers meanwhile, else the level above."),
+    )
+    kind = models.CharField(_("kind"), max_length=10, choices=LeaveKind, default=LeaveKind.LEAVE)
+    since = models.DateField(_("first day"), default=clock.today)
+    until = models.DateField(_("back on"))
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    township_code = models.CharField(max_length=9, editable=False)
+    entered_by = models.ForeignKey(
+        Member, models.PROTECT, null=True, related_name="+", verbose_name=_("entered by")
+    )
+    entered_at = models.DateTimeField(_("entered at"), default=clock.now)
+
+    objects = LeaveQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("leave")
+        verbose_name_plural = _("leaves")
+        constraints = [
+            models.CheckConstraint(condition=Q(until__gte=F("since")), name="leave_ends_after_begin"),
+            models.CheckConstraint(
+                condition=Q(deputy__isnull=True) | ~Q(deputy=F("member")), name="leave_other_deputy"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["member", "since", "until"], name="leave_member"),
+            models.Index(fields=["township_code", "-since", "-id"], name="leave_township"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.member} {self.since:%Y-%m-%d}"
+
+    @property
+    def last_day(self) -> date:
+        return self.until - timedelta(days=1)
+
+
 class Appointment(models.Model):
-    """A member in a post from `since` until the day before `until`. Grants permissions while in force."""
+    """A member in a post from `since` until the day before `until`. Grants permissions while in force.
+
+    `leave`: in somebody's place, for as long as that person is away.
+    """
 
     member = models.ForeignKey(Member, models.PROTECT, related_name="appointments", verbose_name=_("member"))
     post = models.ForeignKey(Post, models.PROTECT, related_name="appointments", verbose_name=_("post"))
@@ -156,6 +220,9 @@ class Appointment(models.Model):
     until = models.DateField(_("until"), null=True, blank=True)
     is_main = models.BooleanField(_("main holder"), default=True, help_text=_("Otherwise deputy."))
     reason = models.CharField(_("reason"), max_length=200, blank=True)
+    leave = models.ForeignKey(
+        Leave, models.PROTECT, null=True, editable=False, related_name="stand_ins", verbose_name=_("leave")
+    )
 
     objects = AppointmentQuerySet.as_manager()
 

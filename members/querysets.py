@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Length
 
 from gridgov.common import clock
@@ -17,7 +17,7 @@ from grids.enums import Verb
 from grids.querysets import any_of, lineage, places_of, remembered
 
 if TYPE_CHECKING:
-    from members.models import Appointment, Department, InboxMessage, Member
+    from members.models import Appointment, Department, InboxMessage, Leave, Member, Post
 
 
 class MemberQuerySet(models.QuerySet["Member"]):
@@ -29,6 +29,22 @@ class MemberQuerySet(models.QuerySet["Member"]):
         posts = any_of(places_of(user)[verb], prefix="appointments__post__", grid="grid")
         current = Q(appointments__until=None) | Q(appointments__until__gt=clock.today())
         return self.filter((posts & current) | Q(user=user.pk)).distinct()
+
+    def with_login(self) -> MemberQuerySet:
+        return self.active().filter(user__is_active=True)
+
+    def to_stand_in_for(self, member: Member) -> MemberQuerySet:
+        """Colleagues whom a member may name: of the own units and departments, and of the level above them."""
+        held = list(
+            member.appointments.current().filter(leave=None).values_list("post__grid", "post__department")
+        )
+        codes = {up for grid, _department in held if grid for up in lineage(grid)[-2:]}
+        departments = {department for _grid, department in held if department}
+        current = apps.get_model("members", "Appointment")._default_manager.current()
+        theirs = current.filter(
+            Q(post__grid__in=codes) | Q(post__department__in=departments), member=OuterRef("pk"), leave=None
+        )
+        return self.with_login().filter(Exists(theirs)).exclude(pk=member.pk).order_by("id")
 
     def for_list(self) -> MemberQuerySet:
         return self.order_by("township_code", "id")
@@ -45,6 +61,18 @@ class DepartmentQuerySet(models.QuerySet["Department"]):
         return self.filter(township_code__in=towns | ({member.township_code} if member else set()))
 
 
+def _on_leave(on: date | None) -> Exists:
+    """Of an appointment: whether its member is away on the day."""
+    leaves = apps.get_model("members", "Leave")._default_manager.current(on)
+    return Exists(leaves.filter(member=OuterRef("member")))
+
+
+# Of several who hold one post: the main holder, whoever stands in for an absent one, other deputies.
+ANSWERING = ("-is_main", F("leave").asc(nulls_last=True), "since", "id")
+BEST_FIRST = ("away", *ANSWERING)
+NEAREST_FIRST = ("away", Length("post__grid_id").desc(), *ANSWERING)
+
+
 class AppointmentQuerySet(models.QuerySet["Appointment"]):
     def current(self, on: date | None = None) -> AppointmentQuerySet:
         """In force on the day (default today): `since` is the first day, `until` the first day without it."""
@@ -55,38 +83,50 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
         """Held by somebody who can act: active, with an active login."""
         return self.filter(member__is_active=True, member__user__is_active=True)
 
-    def responsible(self, *, grid: str | None = None, department: int | None = None) -> Appointment | None:
+    def there(self, on: date | None = None) -> AppointmentQuerySet:
+        """Held by somebody who is not on leave on the day."""
+        return self.filter(~_on_leave(on))
+
+    def answering(self, on: date | None = None) -> AppointmentQuerySet:
+        """Of responsible posts, in the order in which they answer: whoever is there before whoever is on leave, then
+        main holder, who stands in for an absent one, other deputies."""
+        found = self.current(on).able().filter(post__is_responsible=True).annotate(away=_on_leave(on))
+        return found.order_by(*BEST_FIRST)
+
+    def responsible(
+        self, *, grid: str | None = None, department: int | None = None, on: date | None = None
+    ) -> Appointment | None:
         """Who answers for a unit: the main holder of its responsible post, else the deputy, else the nearest
-        ancestor's; for a department its duty officer, else the township's duty post (architecture, decision 4)."""
-        asked = self.current().able().filter(post__is_responsible=True).select_related("member", "post")
+        ancestor's; for a department its duty officer, else the township's duty post (architecture, decision 4).
+        Whoever is on leave answers only where nobody else is left."""
+        asked = self.answering(on).select_related("member", "post", "leave__member")
         if department is not None:
-            officer = asked.filter(post__department=department).order_by("-is_main", "since", "id").first()
-            if officer is not None or grid is None:
+            officer = asked.filter(post__department=department).first()
+            if officer is not None and (grid is None or not officer.away):  # type: ignore[attr-defined]
                 return officer
-        chain = lineage(grid) if grid else []
-        nearest = asked.filter(post__grid__in=chain).order_by(
-            Length("post__grid_id").desc(), "-is_main", "since", "id"
-        )
-        return nearest.first()
+        nearest = asked.filter(post__grid__in=lineage(grid) if grid else [])
+        return nearest.order_by(*NEAREST_FIRST).first()
 
     def responsible_for_all(self, codes: Iterable[str]) -> dict[str, Appointment]:
         """Code -> who answers, for many grids in one query (ancestors included)."""
         wanted = set(codes)
         chain = {step for code in wanted for step in lineage(code)}
         rows = (
-            self.current()
-            .able()
-            .filter(post__is_responsible=True, post__grid__in=chain)
+            self.answering()
+            .filter(post__grid__in=chain)
             .select_related("member", "post")
-            .only("is_main", "since", "post__grid", "member__name", "member__user")
-            .order_by("-is_main", "since", "id")
+            .only("is_main", "since", "leave", "post__grid", "member__name", "member__user")
         )
-        first: dict[str, Appointment] = {}
+        there: dict[str, Appointment] = {}
+        on_leave: dict[str, Appointment] = {}
         for row in rows:
-            first.setdefault(str(row.post.grid_id), row)
+            (on_leave if row.away else there).setdefault(str(row.post.grid_id), row)  # type: ignore[attr-defined]
         found = {}
         for code in wanted:
-            holder = next((first[step] for step in reversed(lineage(code)) if step in first), None)
+            steps = lineage(code)[::-1]
+            holder = next(
+                (first[step] for first in (there, on_leave) for step in steps if step in first), None
+            )
             if holder is not None:
                 found[code] = holder
         return found
@@ -95,6 +135,34 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
         return self.filter(
             any_of(places_of(user)[Verb.MANAGE], prefix="post__", grid="grid") | Q(member__user=user.pk)
         )
+
+
+class PostQuerySet(models.QuerySet["Post"]):
+    def without_holder(self) -> PostQuerySet:
+        """Posts that answer for their unit, held by nobody who can act today: vacant, or a login that is closed."""
+        held = apps.get_model("members", "Appointment")._default_manager.current().able()
+        return self.filter(is_responsible=True).filter(~Exists(held.filter(post=OuterRef("pk"))))
+
+
+class LeaveQuerySet(models.QuerySet["Leave"]):
+    def current(self, on: date | None = None) -> LeaveQuerySet:
+        day = on or clock.today()
+        return self.filter(since__lte=day, until__gt=day)
+
+    def during(self, since: date, until: date) -> LeaveQuerySet:
+        """That share a day with [since, until)."""
+        return self.filter(since__lt=until, until__gt=since).filter(until__gt=F("since"))
+
+    def ahead(self, member: Member) -> LeaveQuerySet:
+        """Those of a member that run or are still to come."""
+        return self.filter(member=member, until__gt=clock.today()).filter(until__gt=F("since"))
+
+    def visible_to(self, user: Any) -> LeaveQuerySet:
+        """One's own, and those in which one stands in."""
+        return self.filter(Q(member__user=user.pk) | Q(deputy__user=user.pk))
+
+    def for_list(self) -> LeaveQuerySet:
+        return self.select_related("member", "deputy", "entered_by").order_by("-since", "-id")
 
 
 class InboxQuerySet(models.QuerySet["InboxMessage"]):
@@ -116,6 +184,14 @@ class Standing:
     units: tuple[str, ...] = ()
     departments: tuple[int, ...] = ()
     townships: tuple[str, ...] = ()
+    in_place_of: Mapping[str | int, Any] = field(default_factory=dict)  # unit -> the absent member's key
+
+    def stands_in_at(self, grid: str | None, department: int | None) -> Any:
+        """In whose place the person acts for this unit or, for a grid, the nearest one above; None: in none."""
+        if department is not None:
+            return self.in_place_of.get(department)
+        steps = lineage(grid)[::-1] if grid else []
+        return next((self.in_place_of[step] for step in steps if step in self.in_place_of), None)
 
 
 def standing_of(user: Any) -> Standing:
@@ -129,14 +205,34 @@ def _ask_standing(user: Any) -> Standing:
     member: Member | None = getattr(user, "member", None)
     if member is None or not member.is_active:
         return Standing()
+    return standing_from(member, posts_held(member))
+
+
+def posts_held(member: Member) -> list[dict[str, Any]]:
+    """What a member's current appointments carry; one query."""
     held = apps.get_model("members", "Appointment")._default_manager.current().filter(member=member)
-    posts = list(
-        held.values_list("post__grid", "post__department", "post__township_code", "post__role__permissions")
+    columns = (
+        "post__grid",
+        "post__department",
+        "post__township_code",
+        "post__role__permissions",
+        "leave__member",
     )
-    serving = [(grid, department) for grid, department, _town, verbs in posts if Verb.HANDLE in verbs]
+    return list(held.values(*columns).order_by("id"))
+
+
+def standing_from(member: Member, posts: Iterable[Mapping[str, Any]]) -> Standing:
+    serving = [post for post in posts if Verb.HANDLE in post["post__role__permissions"]]
+    own = {unit_of(post) for post in posts if post["leave__member"] is None}
     return Standing(
         member,
-        tuple(sorted({grid for grid, _department in serving if grid})),
-        tuple(sorted({department for _grid, department in serving if department})),
-        tuple(sorted({town for _grid, _department, town, _verbs in posts} | {member.township_code})),
+        tuple(sorted({post["post__grid"] for post in serving if post["post__grid"]})),
+        tuple(sorted({post["post__department"] for post in serving if post["post__department"]})),
+        tuple(sorted({post["post__township_code"] for post in posts} | {member.township_code})),
+        {unit_of(p): p["leave__member"] for p in posts if p["leave__member"] and unit_of(p) not in own},
     )
+
+
+def unit_of(post: Mapping[str, Any]) -> str | int:
+    unit: str | int = post["post__grid"] or post["post__department"]
+    return unit

@@ -1,4 +1,4 @@
-"""The inbox."""
+"""The inbox, and one's own leave."""
 
 from __future__ import annotations
 
@@ -6,16 +6,26 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from gridgov.common import audit, clock
+from gridgov.common.enums import AuditKind
+from gridgov.common.errors import DomainError
+from gridgov.common.forms import show_refusal
 from gridgov.common.pages import key_asked, page_url
 from gridgov.common.paging import PAGE_SIZE, order, page_of
-from members.actions import mark_read
-from members.models import InboxMessage
+from members.actions import end_leave, mark_read, take_leave
+from members.forms import LeaveForm
+from members.models import InboxMessage, Leave
+from members.querysets import standing_of
+
+MOST_LEAVES = 20
 
 
 @login_required
@@ -56,3 +66,51 @@ def read_all(request: HttpRequest) -> HttpResponse:
         request, ngettext("%(n)s message marked as read.", "%(n)s messages marked as read.", n) % {"n": n}
     )
     return redirect("members:inbox")
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def leave(request: HttpRequest) -> HttpResponse:
+    """Entering one's own leave; below it one's leaves, and those in which one stands in."""
+    user: Any = request.user
+    member = standing_of(user).member
+    if member is None:
+        raise PermissionDenied
+    form = LeaveForm(request.POST or None, user=user, member=member)
+    status = 200
+    if request.method == "POST":
+        status = 400
+        if form.is_valid():
+            try:
+                taken = take_leave(member=member, entered_by=member, **form.cleaned_data)
+            except DomainError as error:
+                show_refusal(form, error)
+            else:
+                _note(request, taken, "added")
+                messages.success(request, _("Your leave is entered."))
+                return redirect("members:leave")
+    rows = Leave.objects.visible_to(user).for_list()[:MOST_LEAVES]
+    context = {"form": form, "rows": rows, "today": clock.today(), "member": member}
+    return render(request, "members/leave.html", context, status=status)
+
+
+@login_required
+@require_POST
+def back_from_leave(request: HttpRequest, pk: int) -> HttpResponse:
+    """One's own leave ends today; one that has not begun is called off."""
+    found = get_object_or_404(Leave.objects.filter(member__user=request.user.pk), pk=pk)
+    if found.until > clock.today():
+        _note(request, end_leave(leave=found), "changed")
+        messages.success(request, _("The leave has ended; your tasks are with you again."))
+    return redirect("members:leave")
+
+
+def _note(request: HttpRequest, taken: Leave, what: str) -> None:
+    audit.record(
+        AuditKind.PEOPLE,
+        user=request.user,
+        subject=f"{Leave._meta.verbose_name} {taken}",
+        township_code=taken.township_code,
+        request=request,
+        what=what,
+    )

@@ -139,6 +139,7 @@ TEMPLATE_ADMIN = {
     "members_member": ("member", "MANAGERS", "MANAGES", "MANAGERS", "FILLS"),
     "members_post": ("post", "MANAGERS", "MANAGES", "MANAGERS", "FILLS"),
     "members_appointment": ("appointment", "MANAGERS", "MANAGES", "MANAGERS", "FILLS"),
+    "members_leave": ("leave", "MANAGERS", "MANAGES", "MANAGERS", "FILLS"),
     "members_department": ("department", "CLERK", "OFFICE", "CLERK", "OFFICE"),
     "members_role": ("role", "TECHNICAL", "TECHNICAL", "", "TECHNICAL"),
     "incidents_incident": ("incident", "MANAGERS", "CASES", "", ""),

@@ -29,7 +29,7 @@ from incidents.models import FeedbackRequest, Incident, Upload
 from inspections.actions import record_patrol
 from members.actions import end_appointment, tell
 from members.enums import RoleCode
-from members.models import Appointment, Department, InboxMessage, Post
+from members.models import Appointment, Department, InboxMessage, Leave, Post
 from tests.factories import Town, fresh, township
 
 PLACES = ("G1", "G2", "V1", "G3", "V2", "T", "P", "O")
@@ -162,6 +162,7 @@ def _people(world: World) -> None:
         "post": {place: row.post for place, row in appointments.items()},
         "member": {place: row.member for place, row in appointments.items()},
         "user": {place: row.member.user for place, row in appointments.items()},
+        "leave": {place: _leave(row.member) for place, row in appointments.items()},
     }
     for role, user in world.people.items():
         if user is not world.people["admin"]:
@@ -170,6 +171,14 @@ def _people(world: World) -> None:
         "G1": InboxMessage.objects.get(key="matrix:worker"),
         "T": InboxMessage.objects.get(key="matrix:township"),
     }
+
+
+def _leave(member: Any) -> Leave:
+    """Next month, without a stand-in: nobody's rights change in the matrix."""
+    first = clock.today() + timedelta(days=40)
+    return Leave.objects.create(
+        member=member, since=first, until=first + timedelta(days=3), township_code=member.township_code
+    )
 
 
 def _settings(world: World) -> None:

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from gridgov.common.api.fields import Strict
 from grids.api.serializers import GridRefSerializer
-from incidents.api.serializers import IncidentSerializer
+from incidents.api.serializers import IncidentSerializer, PersonSerializer
 
 
 class CredentialsSerializer(Strict):
@@ -40,6 +40,9 @@ class AppointmentSerializer(serializers.Serializer[Any]):
     role = RoleSerializer(source="post.role")
     title = serializers.CharField(source="post.title")
     is_main = serializers.BooleanField(help_text=_("Otherwise deputy."))
+    stands_in_for = PersonSerializer(
+        source="leave.member", allow_null=True, default=None, help_text=_("Who is on leave meanwhile.")
+    )
     since = serializers.DateField()
     until = serializers.DateField(allow_null=True)
 

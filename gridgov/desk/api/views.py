@@ -74,7 +74,7 @@ class Me(View):
         """Who I am, the posts I hold, how much waits."""
         user = request.user
         held = Appointment.objects.current().filter(member__user=user.pk)
-        rows = held.select_related("post__grid", "post__department", "post__role").order_by(
+        rows = held.select_related("post__grid", "post__department", "post__role", "leave__member").order_by(
             "-is_main", "since", "id"
         )
         unread = InboxMessage.objects.visible_to(user).unread().count()

@@ -1,0 +1,39 @@
+"""Messages to members, in the transaction of what they tell."""
+
+from collections.abc import Iterable, Mapping
+
+from gridgov.common import clock
+from gridgov.common.models import User
+from members.enums import MessageKind
+from members.models import InboxMessage, Member
+
+
+def tell(
+    *,
+    members: Iterable[Member | None],
+    text: str,
+    key: str,
+    params: Mapping[str, str] | None = None,
+    link: str = "",
+    kind: str = MessageKind.NEWS,
+) -> None:
+    """Inbox rows in the caller's transaction; one statement. The same `key` to the same member is told once.
+
+    `text` is a msgid marked with gettext_noop; it is translated for whoever reads it.
+    """
+    receivers = {member.pk: member for member in members if member is not None}
+    InboxMessage.objects.bulk_create(
+        [
+            InboxMessage(member=m, text=text, params=dict(params or {}), link=link, key=key, kind=kind)
+            for m in receivers.values()
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def mark_read(*, user: User, ids: Iterable[int] | None = None) -> int:
+    """Marks messages as read (all of the user's, or those given); returns how many were new."""
+    unread = InboxMessage.objects.visible_to(user).unread()
+    if ids is not None:
+        unread = unread.filter(pk__in=list(ids))
+    return unread.update(read_at=clock.now())
