@@ -26,6 +26,18 @@ def has_township() -> bool:
     return Grid.objects.filter(kind=Kind.TOWNSHIP).exists()
 
 
+def tell_setup_code() -> None:
+    """Nobody is there yet: whoever reads this terminal may make the first account."""
+    from gridgov.plans import first_run  # noqa: PLC0415  needs django.setup()
+
+    if first_run.is_open():
+        print(
+            f"gridgov: nothing is set up yet. Open {settings.PUBLIC_URL}/setup/ and enter the code "
+            f"{first_run.make_code()} (kept in {first_run.code_file()})",
+            flush=True,
+        )
+
+
 def first_time(database: Path) -> None:
     """SQLite, nothing there yet, a demo wanted."""
     part = database.with_name(f"{database.name}.part")
@@ -48,6 +60,7 @@ def main() -> None:
     call_command("migrate", interactive=False, verbosity=0)
     if settings.GRIDGOV_DEMO and not has_township():
         build_demo()
+    tell_setup_code()
 
 
 if __name__ == "__main__":

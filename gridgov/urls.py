@@ -8,6 +8,7 @@ from incidents.views.public import feedback
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("gridgov.desk.urls")),
+    path("setup/", include("gridgov.plans.urls")),
     path("admin/", admin.site.urls),
     path("incidents/", include("incidents.urls")),
     path("inbox/", include("members.urls")),

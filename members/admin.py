@@ -12,14 +12,21 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
-from django.db.models import Exists, OuterRef, Q
-from django.http import HttpRequest
+from django.db.models import Exists, OuterRef, Prefetch, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from gridgov.common import clock
 from gridgov.common.admin import ActionForm, Rows, TechnicalAdmin
 from gridgov.common.enums import AuditKind
+from gridgov.common.errors import DomainError
+from gridgov.common.forms import show_refusal
 from gridgov.common.models import User
 from grids.admin import ManagedAdmin, managed_townships
 from grids.enums import Verb
@@ -29,10 +36,12 @@ from members.actions import (
     appoint,
     change_role,
     create_departments,
+    employ,
     end_appointment,
     end_leave,
     take_leave,
 )
+from members.forms import NewPersonForm
 from members.models import Appointment, Department, Leave, Member, Post, Role
 from members.querysets import standing_of
 
@@ -148,13 +157,25 @@ class MemberAdmin(ManagedAdmin):
         super().save_model(request, obj, form, change)
 
 
+class VacantFilter(admin.SimpleListFilter):
+    title = _("vacant")
+    parameter_name = "vacant"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [("yes", _("Yes")), ("no", _("No"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        held = Q(pk__in=Appointment.objects.current().values("post"))
+        return queryset.filter({"yes": ~held, "no": held}.get(self.value() or "", Q()))
+
+
 @admin.register(Post)
 class PostAdmin(ManagedAdmin):
     """Which post answers for its unit is settled when the plan is loaded."""
 
     audit_kind = AuditKind.PEOPLE
-    list_display = ("grid", "department", "title", "role", "is_responsible")
-    list_filter = ("is_responsible",)
+    list_display = ("__str__", "role", "is_responsible", "held_by")
+    list_filter = (VacantFilter, "is_responsible")
     list_select_related = ("grid", "department", "role")
     search_fields = ("title", "grid__name")
     sortable_by = ("title",)
@@ -162,7 +183,14 @@ class PostAdmin(ManagedAdmin):
     fields = ("grid", "department", "title", "role", "is_responsible")
 
     def seen_by(self, user: Any) -> Rows:
-        return posts_seen(user)
+        current = Appointment.objects.current().select_related("member").order_by("-is_main", "id")
+        return posts_seen(user).prefetch_related(Prefetch("appointments", current, to_attr="held"))
+
+    @admin.display(description=_("held by"))
+    def held_by(self, post: Post) -> str:
+        names = "、".join(str(appointment.member) for appointment in post.held)  # type: ignore[attr-defined]
+        address = f"{reverse('admin:members_appointment_new_person')}?post={post.pk}"
+        return names or format_html('<a href="{}">{}</a>', address, gettext("vacant: appoint somebody"))
 
     def may_add(self, user: Any) -> bool:
         return True
@@ -205,6 +233,20 @@ class PostForm(ActionForm):
         return cleaned
 
 
+class AppointNewForm(NewPersonForm):
+    """A person for one of the vacant posts that may be filled."""
+
+    post = forms.ModelChoiceField(Post.objects.none(), label=_("post"))
+    field_order = ("post", "name", "username", "phone")
+
+    def __init__(self, *args: Any, posts: Rows, **options: Any) -> None:
+        super().__init__(*args, **options)
+        field: Any = self.fields["post"]
+        field.queryset = posts.select_related("grid", "department", "role")
+        field.widget = AutocompleteSelect(Appointment._meta.get_field("post"), admin.site)
+        field.widget.choices = field.choices
+
+
 class InForceFilter(admin.SimpleListFilter):
     title = _("in force")
     parameter_name = "in_force"
@@ -229,6 +271,37 @@ class AppointmentAdmin(ManagedAdmin):
     sortable_by = ("since", "until")
     ordering = ("-since", "-id")
     autocomplete_fields = ("member", "post")
+    change_list_template = "admin/members/appointment/change_list.html"
+
+    def get_urls(self) -> list[Any]:
+        new = self.admin_site.admin_view(self.new_person)
+        return [path("new-person/", new, name="members_appointment_new_person"), *super().get_urls()]
+
+    def new_person(self, request: HttpRequest) -> HttpResponse:
+        """Somebody who is new here: person, login and appointment in one form. The password is shown once."""
+        self._must_open(request)
+        vacant = posts_to_fill(request.user).exclude(pk__in=Appointment.objects.current().values("post"))
+        data = request.POST if request.method == "POST" else None
+        asked = request.GET.get("post", "")
+        form = AppointNewForm(data, posts=vacant, initial={"post": asked if asked.isdigit() else None})
+        done = False
+        if form.is_valid():
+            form.vacancy = post = form.cleaned_data["post"]
+            try:
+                employ(people=[(form.person(), post)], township_code=post.township_code, by=request.user)
+                done = True
+            except DomainError as error:
+                show_refusal(form, error)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": gettext("Appoint somebody new"),
+            "form": form,
+            "forms": [form],
+            "done": done,
+            "media": self.media + form.media,
+        }
+        return render(request, "admin/members/appointment/new_person.html", context)
 
     def seen_by(self, user: Any) -> Rows:
         return Appointment.objects.filter(post__in=posts_seen(user).values("pk"))

@@ -11,7 +11,7 @@ import polib
 import pytest
 from django.apps import apps
 from django.conf import settings
-from django.core.management import call_command, get_commands
+from django.core.management import get_commands
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from assessments.enums import IndicatorCode
@@ -19,12 +19,10 @@ from assessments.indicators import Indicator
 from gridgov import health
 from gridgov.simulation.seed import ACCOUNTS
 from grids.enums import Verb
-from grids.querysets import places_of
 from incidents.actions.case import Case
 from incidents.enums import PartRole, Purpose, Source, Status
 from incidents.workflow import TRANSITIONS
 from members.enums import RoleCode
-from members.models import Member
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "deploy" / "README.md"])
@@ -425,16 +423,3 @@ def test_decision_says_why_and_what_follows(page):
     headings = re.findall(r"^## (.+)$", body, re.MULTILINE)
     assert headings[:3] == ["Context", "Decision", "Consequences"]
     assert set(headings[3:]) <= {"Tried", "Considered"}
-
-
-@pytest.mark.django_db
-def test_first_clerk_can_be_put_in_place_as_operations_say():
-    """The lines for the shell, run as they stand, on a township set up by the command before them."""
-    call_command("setup_township", code="320371101", name="徐庄镇", plan=6)
-    lines = re.search(
-        r"```python\n(.*?)```", section("docs/operations.md", "Setting up a real township"), re.DOTALL
-    )
-    assert lines
-    exec(re.sub(r"^   ", "", lines[1], flags=re.MULTILINE), {})
-    clerk = Member.objects.get()
-    assert [place.code for place in places_of(clerk.user)[Verb.MANAGE]] == ["320371101"]

@@ -220,7 +220,11 @@ class TechnicalAdmin(ScopedAdmin):
 
 class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
     def save(self, commit: bool = True) -> Any:  # noqa: FBT001, FBT002
-        """A new password ends what the old one opened: sessions by Django's own check, tokens here."""
+        """A new password ends what the old one opened: sessions by Django's own check, tokens here.
+
+        Whoever sets it knows it, so it is good for one login.
+        """
+        self.user.must_change_password = True
         user = super().save(commit)
         AuthToken.objects.filter(user=user).delete()
         return user
@@ -255,6 +259,10 @@ class UserAdmin(TechnicalAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
 
     def may_change(self, user: Any, row: Any = None) -> bool:
         return True
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+        obj.must_change_password = obj.must_change_password or not change
+        super().save_model(request, obj, form, change)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """A member is staff through posts; and nobody closes the own way in."""

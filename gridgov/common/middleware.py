@@ -1,10 +1,14 @@
-"""A number for support on every answer, and the language people chose (never Accept-Language: rules.md)."""
+"""A number for support on every answer, the language people chose (never Accept-Language: rules.md), and
+a password of one's own before anything else.
+"""
 
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import translation
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -51,3 +55,19 @@ class LanguageMiddleware:
                 response.render()
         response.setdefault("Content-Language", language)
         return response
+
+
+class PasswordMiddleware:
+    """Whoever came in with a password that somebody else knows chooses one before any other page."""
+
+    # REST has no session: there the token is refused.
+    open_to_all = ("/password/", "/logout/", "/language/", "/api/", "/feedback/")
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        user: Any = request.user
+        if not request.path.startswith(self.open_to_all) and getattr(user, "must_change_password", False):
+            return redirect("password_change")
+        return self.get_response(request)

@@ -36,6 +36,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     language = models.CharField(_("language"), max_length=10, blank=True)
     is_staff = models.BooleanField(_("may enter the admin pages"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
+    must_change_password = models.BooleanField(_("must choose a password of their own"), default=False)
     date_joined = models.DateTimeField(_("created"), default=clock.now, editable=False)
 
     USERNAME_FIELD = "username"

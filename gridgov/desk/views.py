@@ -9,8 +9,9 @@ from axes.helpers import get_cool_off
 from django.contrib import messages
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse_lazy
 from django.utils.translation import gettext as _
@@ -18,19 +19,25 @@ from django.views.decorators.http import require_safe
 from knox.models import AuthToken
 
 from gridgov.common import audit, clock
+from gridgov.common.admin import is_technical
 from gridgov.common.enums import AuditKind
 from gridgov.common.pages import key_asked, page_url
 from gridgov.common.paging import PAGE_SIZE, order, page_of
 from gridgov.desk.querysets import audit_trail_of
 from gridgov.desk.sections import sections_of
+from gridgov.plans import first_run
 from grids.enums import Verb
 from grids.models import Township
 from grids.querysets import places_of
 
 
-@login_required
 @require_safe
 def desk(request: HttpRequest) -> HttpResponse:
+    """Where everybody begins; in an empty installation with setting it up."""
+    if not request.user.is_authenticated:
+        return redirect("setup") if first_run.is_open() else redirect_to_login(request.get_full_path())
+    if is_technical(request.user) and not Township.objects.exists():
+        return redirect("setup_township")
     return render(request, "desk/desk.html", sections_of(request.user))  # type: ignore[arg-type]
 
 
@@ -58,6 +65,9 @@ class Login(auth_views.LoginView):
     template_name = "login.html"
     redirect_authenticated_user = True
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return redirect("setup") if first_run.is_open() else super().dispatch(request, *args, **kwargs)
+
     def get_context_data(self, **extra: Any) -> dict[str, Any]:
         return super().get_context_data(first_run=not Township.objects.exists(), **extra)
 
@@ -70,6 +80,8 @@ class PasswordChange(auth_views.PasswordChangeView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
+        form.user.must_change_password = False
+        form.user.save(update_fields=["must_change_password"])
         AuthToken.objects.filter(user=self.request.user).delete()
         audit.record(AuditKind.PEOPLE, user=self.request.user, subject="password", request=self.request)
         messages.success(self.request, _("Your password is changed; other devices must log in again."))

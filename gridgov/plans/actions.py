@@ -14,9 +14,10 @@ from gridgov.common import audit, clock
 from gridgov.common.enums import AuditKind
 from gridgov.common.errors import Conflict, Invalid, NotVisible
 from gridgov.common.models import User
-from gridgov.plans import loader
+from gridgov.plans import first_run, loader
 from gridgov.plans.schema import Preset
 from grids import actions as grid_actions
+from grids.actions import NewGrid
 from grids.models import Grid, Rule, Tier, Township
 from incidents.models import Category, Procedure
 from members.actions import create_posts, create_roles
@@ -44,12 +45,38 @@ def set_up(
     plan: int,
     started_on: date | None = None,
 ) -> Township:
-    """A real township, empty of people, under a plan."""
+    """A real township, empty of people, under a plan. A second time adds the villages that are not there yet."""
     _known(plan)
-    township = grid_actions.setup_township(code=code, name=name, villages=villages, started_on=started_on)
+    asked = list(villages)
+    township = Township.objects.select_related("grid").filter(pk=code.strip()).first()
+    if township is None:
+        township = grid_actions.setup_township(code=code, name=name, villages=asked, started_on=started_on)
+    elif (township.grid.name, township.plan_number) != (name.strip(), plan):
+        there = {"township": township, "number": township.plan_number or "–"}
+        detail = _("This code is %(township)s already, under plan %(number)s.") % there
+        raise Conflict(detail, code="township_exists")
+    else:
+        new = missing_villages(township_code=township.pk, villages=asked)
+        grid_actions.add_grids(grids=new, township_code=township.pk, started_on=started_on)
     load_plan(number=plan, township_code=township.pk, since=started_on)
     township.refresh_from_db()
     return township
+
+
+def missing_villages(*, township_code: str, villages: Iterable[tuple[str, str]]) -> list[NewGrid]:
+    """Without those that stand in gridgov exactly so."""
+    there = set(Grid.objects.active().filter(township_code=township_code).values_list("code", "name"))
+    return [NewGrid(code, name) for code, name in villages if (code, name.strip()) not in there]
+
+
+def open_installation(*, username: str, password: str) -> User:
+    """The first account, technical; `password` is a hash. Only while there is nobody."""
+    with first_run.spent(), transaction.atomic():
+        if not first_run.is_open():
+            raise Conflict(_("This installation has an account already."), code="not_empty")
+        user = User.objects.create(username=username, password=password, is_staff=True)
+        audit.record(AuditKind.PEOPLE, user=user, subject=username, what="first account")
+    return user
 
 
 @transaction.atomic

@@ -2,21 +2,31 @@
 
 import re
 from pathlib import Path
+from typing import BinaryIO
 
 from django.utils.translation import gettext as _
 
 from gridgov.common.errors import Invalid
-from gridgov.common.xlsx import read_table
+from gridgov.common.xlsx import Row, read_table
 
 PLACES = Path(__file__).resolve().parent / "places"
 COLUMNS = {"code": "code", "代码": "code", "编码": "code", "name": "name", "名称": "name"}
 
 
+def read_rows(file: BinaryIO) -> list[Row]:
+    """Rows of a csv or xlsx with the columns code,name, under the numbers that its user sees. Raises Invalid."""
+    return read_table(file, columns=COLUMNS, required=("code", "name"), codes=("code",))
+
+
 def read_places(path: Path) -> list[tuple[str, str]]:
     """(code, name) from a csv or xlsx with the columns code,name. Raises OSError, Invalid."""
     with path.open("rb") as file:
-        rows = read_table(file, columns=COLUMNS, required=("code", "name"), codes=("code",))
-    return [(row.values["code"], row.values["name"]) for row in rows]
+        return [(row.values["code"], row.values["name"]) for row in read_rows(file)]
+
+
+def shipped_places() -> list[int]:
+    """Plans for which gridgov brings a township with its villages."""
+    return sorted(int(path.stem[1:]) for path in PLACES.glob("p[0-9][0-9].csv"))
 
 
 def demo_place(number: int) -> tuple[tuple[str, str], list[tuple[str, str]]]:

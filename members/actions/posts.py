@@ -5,15 +5,16 @@ from datetime import date
 from typing import NamedTuple
 
 from django.contrib.auth.hashers import make_password
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import DateField, Q, Value
 from django.db.models.functions import Greatest
 from django.dispatch import Signal
 from django.utils.translation import gettext as _
 from simple_history.utils import bulk_create_with_history
 
-from gridgov.common import clock
-from gridgov.common.errors import Invalid
+from gridgov.common import audit, clock
+from gridgov.common.enums import AuditKind
+from gridgov.common.errors import Conflict, Invalid
 from gridgov.common.models import User
 from grids.models import Grid, Succession
 from members.actions.grants import sync_grants
@@ -26,13 +27,17 @@ responsibility_changed = Signal()
 
 
 class NewPerson(NamedTuple):
-    """A member to be and the login; `password` is a hash, empty for a login that nobody can use yet."""
+    """A member to be and the login; `password` is a hash, empty for a login that nobody can use yet.
+
+    `is_initial`: somebody else knows the password, so it is good for one login.
+    """
 
     name: str
     username: str
     phone: str = ""
     password: str = ""
     residence: Grid | None = None
+    is_initial: bool = False
 
 
 @transaction.atomic
@@ -40,7 +45,11 @@ def create_people(*, people: Sequence[NewPerson], township_code: str) -> list[Me
     """Many members with their logins in a few statements, in the order given. No hashing happens here."""
     users = User.objects.bulk_create(
         [
-            User(username=person.username, password=person.password or make_password(None))
+            User(
+                username=person.username,
+                password=person.password or make_password(None),
+                must_change_password=person.is_initial,
+            )
             for person in people
         ],
         batch_size=500,
@@ -57,6 +66,39 @@ def create_people(*, people: Sequence[NewPerson], township_code: str) -> list[Me
     ]
     bulk_create_with_history(members, Member, batch_size=500)
     return members
+
+
+def employ(
+    *,
+    people: Sequence[tuple[NewPerson, Post]],
+    township_code: str,
+    by: User | None,
+    since: date | None = None,
+) -> list[Appointment]:
+    """New people, each with a login and put in a vacant post, all or none. Raises Invalid with `errors` by user name."""
+    try:
+        with transaction.atomic():
+            return _employed(people, township_code, by, since)
+    except IntegrityError as error:  # another process was first
+        raise Conflict(_("Somebody else has just changed this; please look again.")) from error
+
+
+def _employed(
+    people: Sequence[tuple[NewPerson, Post]], township_code: str, by: User | None, since: date | None
+) -> list[Appointment]:
+    names = [person.username for person, _post in people]
+    taken = set(User.objects.filter(username__in=names).values_list("username", flat=True))
+    taken |= {name for name in names if names.count(name) > 1}
+    if taken:
+        detail = _("This user name is taken: %(names)s") % {"names": ", ".join(sorted(taken))}
+        raise Invalid(detail, code="username_taken", errors={name: [detail] for name in taken})
+    members = create_people(people=[person for person, _post in people], township_code=township_code)
+    placements = [(member, post) for member, (_person, post) in zip(members, people, strict=True)]
+    made = appoint_many(placements=placements, since=since)
+    for member, post in placements:
+        subject = f"{member} {post}"
+        audit.record(AuditKind.PEOPLE, user=by, subject=subject, township_code=township_code, what="employed")
+    return made
 
 
 @transaction.atomic

@@ -46,7 +46,7 @@ def test_desk_offers_only_what_opens(town, role):
     assert {link for link, status in opened.items() if status != 200} == set()
 
 
-def test_anonymous_is_sent_to_the_login():
+def test_anonymous_is_sent_to_the_login(town):
     response = Client().get("/")
     assert (response.status_code, response.url) == (302, "/login/?next=/")
 

@@ -73,7 +73,7 @@ def test_post_without_token_says_what_to_do(user):
     assert 'class="plain-page"' in response.content.decode()
 
 
-def test_login_without_a_township_says_how_to_make_one(user):
-    assert "setup_township" in Client().get("/login/").content.decode()
+def test_login_without_a_township_says_who_sets_it_up(user):
+    assert "message-warning" in Client().get("/login/").content.decode()
     township(villages=1, groups_per_village=1)
-    assert "setup_township" not in Client().get("/login/").content.decode()
+    assert "message-warning" not in Client().get("/login/").content.decode()

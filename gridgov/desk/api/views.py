@@ -22,6 +22,7 @@ from gridgov.common.api.auth import issue_token, revoke_token
 from gridgov.common.api.problems import NotLoggedIn, TooOften
 from gridgov.common.api.throttles import LoginThrottle
 from gridgov.common.api.views import AnyFormat, View
+from gridgov.common.errors import Forbidden
 from gridgov.desk.api.serializers import (
     CredentialsSerializer,
     EmptySerializer,
@@ -38,7 +39,7 @@ class Login(View):
     authentication_classes = ()
     permission_classes = (AllowAny,)
     throttle_classes = (LoginThrottle,)
-    problems = ("401",)
+    problems = ("401", "403")
 
     @extend_schema(operation_id="log_in", request=CredentialsSerializer, responses=TokenSerializer)
     def post(self, request: Request) -> Response:
@@ -53,6 +54,9 @@ class Login(View):
             )
         if user is None:
             raise NotLoggedIn(_("User name or password is wrong."), code="bad_credentials")
+        if user.must_change_password:  # type: ignore[attr-defined]
+            detail = _("Choose a password of your own first: log in on the web pages once.")
+            raise Forbidden(detail, code="password_to_be_changed")
         token, text = issue_token(user=user)  # type: ignore[arg-type]
         user_logged_in.send(sender=type(user), request=plain, user=user)
         return Response(TokenSerializer({"token": text, "expires_at": token.expiry}).data)

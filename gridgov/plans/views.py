@@ -1,0 +1,142 @@
+"""Pages of the first start. An installation without accounts lets in whoever has the code of its terminal; after that
+only technical accounts find these pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.hashers import make_password
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from gridgov.common.admin import is_technical
+from gridgov.common.errors import DomainError
+from gridgov.common.forms import show_refusal
+from gridgov.common.xlsx import Row
+from gridgov.plans import first_run, loader
+from gridgov.plans.actions import open_installation, set_up
+from gridgov.plans.divisions import demo_place, shipped_places
+from gridgov.plans.forms import FirstAccountForm, TownshipForm, as_lines, people_forms
+from grids.models import Grid, Township
+from members.actions import employ
+from members.enums import RoleCode
+from members.models import Appointment, Post
+
+View = Callable[..., HttpResponse]
+FIRST_PEOPLE = (RoleCode.CLERK, RoleCode.LEADER, RoleCode.ASSESSOR, RoleCode.AUDITOR)
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+def for_technical(view: View) -> View:
+    @login_required
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not is_technical(request.user):
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+@sensitive_post_parameters("password1", "password2", "code")
+@require_http_methods(["GET", "HEAD", "POST"])
+def first_account(request: HttpRequest) -> HttpResponse:
+    """The technical account; the page is gone once it is there."""
+    if not first_run.is_open():
+        raise Http404
+    form = FirstAccountForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        given = form.cleaned_data
+        try:
+            user = open_installation(username=given["username"], password=make_password(given["password1"]))
+        except DomainError as error:
+            show_refusal(form, error)
+        else:
+            login(request, user, backend=BACKEND)
+            return redirect("setup_township")
+    return render(request, "setup/account.html", {"form": form})
+
+
+@for_technical
+@require_http_methods(["GET", "HEAD", "POST"])
+def township(request: HttpRequest) -> HttpResponse:
+    """A township with its villages under a plan: first shown, then set up."""
+    if request.method == "POST":
+        form = TownshipForm(request.POST, request.FILES)
+        if form.is_valid() and "confirm" in request.POST:
+            given = form.cleaned_data
+            try:
+                made = set_up(code=given["code"], name=given["name"], villages=form.asked, plan=given["plan"])
+            except DomainError as error:
+                show_refusal(form, error)
+            else:
+                messages.success(request, _("%(township)s is set up.") % {"township": made})
+                return redirect("setup_people", made.pk)
+    else:
+        form = TownshipForm(initial=_shipped(request.GET.get("place", "")))
+    context = {
+        "form": form,
+        "shown": form.is_bound and form.is_valid(),
+        "places": [(number, *demo_place(number)[0]) for number in shipped_places()],
+        "townships": Township.objects.select_related("grid").order_by("grid"),
+    }
+    return render(request, "setup/township.html", context)
+
+
+def _shipped(asked: str) -> dict[str, Any]:
+    """What the form begins with when a township is chosen from the division data that gridgov brings."""
+    if not asked.isdigit() or int(asked) not in shipped_places():
+        return {}
+    (code, name), villages = demo_place(int(asked))
+    rows = [Row(number, {"code": it[0], "name": it[1]}) for number, it in enumerate(villages, start=1)]
+    plan = int(asked) if loader.has_preset(int(asked)) else None
+    return {"code": code, "name": name, "villages": as_lines(rows), "plan": plan}
+
+
+@for_technical
+@require_http_methods(["GET", "HEAD", "POST"])
+def people(request: HttpRequest, code: str) -> HttpResponse:
+    """Who begins in the township: those whom nobody there could appoint. Passwords are shown once."""
+    town = get_object_or_404(Township.objects.select_related("grid"), pk=code)
+    forms = people_forms(_vacant(town.grid), request.POST if request.method == "POST" else None)
+    answers = [form.is_valid() for form in forms]  # each, so that all that is wrong shows at once
+    if request.method == "POST" and all(answers):
+        filled = [form for form in forms if form.has_changed()]
+        user: Any = request.user
+        try:
+            employ(people=[(form.person(), form.vacancy) for form in filled], township_code=town.pk, by=user)
+        except DomainError as error:
+            for form in filled:
+                refused = error.errors.get(form.cleaned_data["username"]) if error.errors else [error.detail]
+                for text in refused or ():
+                    form.add_error("username", str(text))
+        else:
+            return render(request, "setup/passwords.html", {"township": town, "forms": filled})
+    holders = Appointment.objects.current().filter(post__in=_posts(town.grid))
+    context = {
+        "township": town,
+        "forms": forms,
+        "holders": holders.select_related("member__user", "post").order_by("post", "-is_main", "id"),
+        "villages": Grid.objects.active().filter(township_code=town.pk, kind="village").count(),
+    }
+    return render(request, "setup/people.html", context)
+
+
+def _posts(grid: Grid) -> Any:
+    return Post.objects.filter(grid=grid, role__code__in=FIRST_PEOPLE)
+
+
+def _vacant(grid: Grid) -> list[Post]:
+    held = Appointment.objects.current().values("post")
+    return list(
+        _posts(grid).exclude(pk__in=held).select_related("role", "grid").order_by("-is_responsible", "id")
+    )
