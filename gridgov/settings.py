@@ -301,6 +301,7 @@ SPECTACULAR_SETTINGS = {
         "GridKindEnum": "grids.enums.Kind",
         "CategoryKindEnum": "incidents.enums.CategoryKind",
         "DutyKindEnum": "members.enums.DutyKind",
+        "FileKindEnum": "gridgov.common.enums.FileKind",
     },
 }
 
@@ -325,7 +326,13 @@ STORAGES = {
 FILE_UPLOAD_PERMISSIONS = 0o600
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
-UPLOAD_MAX_BYTES = 20 * 1024 * 1024
+UPLOAD_LIMITS = {  # bytes of one file, by kind
+    "photo": env.int("GRIDGOV_UPLOAD_PHOTO_MB", 20) << 20,
+    "document": env.int("GRIDGOV_UPLOAD_DOCUMENT_MB", 20) << 20,
+    "video": env.int("GRIDGOV_UPLOAD_VIDEO_MB", 50) << 20,
+    "audio": env.int("GRIDGOV_UPLOAD_AUDIO_MB", 20) << 20,
+}
+UPLOAD_MAX_BYTES = max(UPLOAD_LIMITS.values())
 UPLOAD_KEEP_DAYS = 7  # an upload whose report never came
 
 # --- Logs --------------------------------------------------------------------------------------------------------

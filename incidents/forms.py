@@ -7,16 +7,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from gridgov.common.enums import Channel
-from gridgov.common.forms import MomentField, PhotosField
+from gridgov.common.enums import Channel, FileKind
+from gridgov.common.forms import FilesField, MomentField
 from grids.enums import Kind, Verb
 from grids.models import Grid
 from grids.querysets import any_of, places_of
+from incidents.actions.notices import TEXTS as NOTICES
 from incidents.enums import Grade, Source
-from incidents.models import Category, Incident
+from incidents.models import Category, Incident, Upload
 from incidents.workflow import ARGUMENTS
 from members.models import Department
 from members.querysets import standing_of
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from gridgov.common.models import User
 
 Choices = list[tuple[str, Any]]
-MOST_PHOTOS = 20
+MOST_FILES = 20
 WORDS = {"max_length": 2000, "widget": forms.Textarea(attrs={"rows": 3})}
 YES_NO = [("yes", gettext_lazy("yes")), ("no", gettext_lazy("no"))]
 
@@ -44,6 +46,26 @@ def yes_no(label: Any) -> forms.TypedChoiceField:
     )
 
 
+def files_field() -> FilesField:
+    return FilesField(
+        label=gettext_lazy("Photos and files"),
+        required=False,
+        url=reverse_lazy("incidents:upload"),
+        most=MOST_FILES,
+    )
+
+
+def in_drop(upload: Upload) -> dict[str, str]:
+    """An upload that has arrived, as components/drop.html and its script show it."""
+    is_photo = upload.kind == FileKind.PHOTO
+    return {
+        "client_uuid": str(upload.client_uuid),
+        "name": upload.name or str(upload.get_kind_display()),
+        "thumbnail_url": reverse("incidents:small-photo", args=[upload.pk]) if is_photo else "",
+        "drop_url": reverse("incidents:drop-upload", args=[upload.pk]),
+    }
+
+
 FIELDS: Mapping[str, Callable[[], forms.Field]] = {
     "note": lambda: forms.CharField(label=_("Note"), **WORDS),  # type: ignore[arg-type]
     "reason": lambda: forms.CharField(label=_("Reason"), **WORDS),  # type: ignore[arg-type]
@@ -52,7 +74,7 @@ FIELDS: Mapping[str, Callable[[], forms.Field]] = {
         label=_("Deadline"), help_text=_("Without one the limit of the procedure counts.")
     ),
     "important": lambda: forms.BooleanField(label=_("This is an important matter")),
-    "files": lambda: PhotosField(label=_("Photos")),
+    "files": files_field,
     "happened": lambda: yes_no(_("Did it happen as reported?")),
     "solved": lambda: yes_no(_("Is it solved?")),
     "channel": lambda: forms.ChoiceField(label=_("How"), choices=Channel.choices, initial=Channel.PHONE),
@@ -82,6 +104,7 @@ class ActionForm(forms.Form):
         requires: Iterable[str],
         rules: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
+        self.user = user
         initial = {"client_uuid": uuid.uuid4(), "version": incident.version}
         super().__init__(data, files, auto_id=f"{action}_%s", initial=initial)
         required = set(requires)
@@ -102,14 +125,18 @@ class ActionForm(forms.Form):
         kept: Any = self.data.copy()  # type: ignore[attr-defined]
         for name in ("client_uuid", "version"):
             kept[name] = self.get_initial_for_field(self.fields[name], name)
+        if "files" in self.fields:
+            sent = kept.getlist("files_sent")
+            own = Upload.objects.filter(uploader=self.user, incident=None)
+            self.fields["files"].kept = [  # type: ignore[attr-defined]
+                in_drop(upload) for upload in own.order_by("created_at") if str(upload.client_uuid) in sent
+            ]
         self.data = kept
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if bool(cleaned.get("told_channel")) != bool(cleaned.get("told_at")):
             self.add_error("told_at", _("How and when belong together."))
-        if len(cleaned.get("files") or ()) > MOST_PHOTOS:
-            self.add_error("files", _("At most %(most)s photos at once.") % {"most": MOST_PHOTOS})
         return cleaned
 
     def arguments(self) -> dict[str, Any]:
@@ -177,7 +204,7 @@ class ReportForm(forms.Form):
         required=False,
         help_text=gettext_lazy("In a few words and without names: the requester sees it too."),
     )
-    photos = PhotosField(label=gettext_lazy("Photos"), required=False)
+    photos = files_field()
     address = forms.CharField(label=gettext_lazy("Place"), max_length=120, required=False)
     occurred_at = MomentField(label=gettext_lazy("When it happened"), required=False)
     escalate = forms.BooleanField(
@@ -219,14 +246,12 @@ class ReportForm(forms.Form):
         if not places_of(user)[Verb.HANDLE]:
             del self.fields["escalate"]
 
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        if len(cleaned.get("photos") or ()) > MOST_PHOTOS:
-            self.add_error("photos", _("At most %(most)s photos at once.") % {"most": MOST_PHOTOS})
-        return cleaned
+    def show_kept(self, uploads: Iterable[Upload]) -> None:
+        """What has arrived for this report need not be chosen again."""
+        self.fields["photos"].kept = [in_drop(upload) for upload in uploads]  # type: ignore[attr-defined]
 
     def arguments(self) -> dict[str, Any]:
-        """What `report` takes, without the photos: they are kept first."""
+        """What `report` takes, without the files: they are kept first."""
         given = dict(self.cleaned_data)
         for name in (*self.REQUESTER, "photos", "client_uuid"):
             given.pop(name, None)
@@ -260,6 +285,21 @@ def _named(category: Category) -> str:
     return (
         _("%(name)s (must be reported)") % {"name": category.name} if category.must_report else category.name
     )
+
+
+class NoticeForm(forms.Form):
+    """Which of the short texts was copied."""
+
+    client_uuid = forms.UUIDField(widget=forms.HiddenInput)
+    about = forms.ChoiceField(choices=[(name, name) for name in NOTICES], widget=forms.HiddenInput)
+
+
+class UploadForm(forms.Form):
+    """One file that the script of a form sends ahead."""
+
+    client_uuid = forms.UUIDField()
+    incident_client_uuid = forms.UUIDField(required=False)
+    file = forms.FileField(max_length=255)
 
 
 class FeedbackForm(forms.Form):

@@ -92,6 +92,15 @@ def has_part_or_place(user: User, incident: Incident, verbs: tuple[str, ...]) ->
     return bool(mine.exists() or current.filter(department__in=standing.departments).exists())
 
 
+def may_notify(user: User, incident: Incident) -> bool:
+    """Whoever co-ordinates or supervises the unit that answers for an open matter may send it a word."""
+    return (
+        incident.is_open
+        and standing_of(user).member is not None
+        and any(holds(user, verb, incident.unit_code) for verb in (Verb.COORDINATE, Verb.SUPERVISE))
+    )
+
+
 def may_see_requester(user: User, incident: Incident) -> bool:
     """In full for whoever works on the case; masked for everybody else who sees it."""
     return has_part_or_place(user, incident, (Verb.HANDLE, Verb.COORDINATE))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from incidents.views import importing, lists, matter, photos, public, report
+from incidents.views import importing, lists, matter, public, report, uploads
 
 app_name = "incidents"
 
@@ -13,9 +13,12 @@ urlpatterns = [
     path("import/template/", importing.template, name="import-template"),
     path("import/<uuid:pk>/", importing.check, name="import-check"),
     path("import/<uuid:pk>/errors/", importing.errors, name="import-errors"),
-    path("uploads/<uuid:pk>/", photos.photo, name="photo"),
-    path("uploads/<uuid:pk>/small/", photos.small_photo, name="small-photo"),
+    path("uploads/", uploads.receive, name="upload"),
+    path("uploads/<uuid:pk>/", uploads.photo, name="photo"),
+    path("uploads/<uuid:pk>/small/", uploads.small_photo, name="small-photo"),
+    path("uploads/<uuid:pk>/drop/", uploads.drop, name="drop-upload"),
     path("<uuid:pk>/", matter.matter, name="detail"),
     path("<uuid:pk>/actions/<slug:action>/", matter.act, name="act"),
+    path("<uuid:pk>/notice/", matter.copied, name="notice"),
     path("<uuid:pk>/slip/", public.slip, name="slip"),
 ]

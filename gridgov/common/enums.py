@@ -23,3 +23,12 @@ class Channel(models.TextChoices):
     WECHAT = "wechat", _("by WeChat")
     IN_PERSON = "in_person", _("in person")
     PAPER = "paper", _("on paper")
+
+
+class FileKind(models.TextChoices):
+    """What an uploaded file is, by its content."""
+
+    PHOTO = "photo", _("photo")
+    DOCUMENT = "document", _("document")
+    VIDEO = "video", _("video")
+    AUDIO = "audio", _("recording")

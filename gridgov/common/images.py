@@ -5,17 +5,20 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO
 
+from django.conf import settings
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from PIL import Image, ImageOps
+from pillow_heif import register_heif_opener
 
 from gridgov.common.errors import Invalid
 
-MAX_BYTES = 20 << 20
+register_heif_opener()  # what iPhones take
+
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 2560
 QUALITY = 85
-FORMATS = ("JPEG", "PNG", "WEBP")
+FORMATS = ("JPEG", "PNG", "WEBP", "HEIF")
 WHITE = (255, 255, 255)
 
 
@@ -37,7 +40,7 @@ class Picture:
 
 
 def re_encode(file: BinaryIO | bytes) -> Picture:
-    """Turns a JPEG, PNG or WebP (by content; the first frame) upright, into at most 2560 pixels a side. Raises BadImage.
+    """Turns a JPEG, PNG, WebP or HEIC (by content; the first frame) upright, into at most 2560 pixels a side. Raises BadImage.
 
     Transparency becomes white. EXIF with its GPS position, XMP, comments and colour profiles are left behind.
     """
@@ -64,13 +67,14 @@ def thumbnail(data: bytes, *, side: int = 480) -> bytes:
 
 
 def _read(file: BinaryIO | bytes) -> bytes:
+    most = settings.UPLOAD_LIMITS["photo"]
     if isinstance(file, bytes):
         data = file
     else:
         file.seek(0)
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        detail = format_lazy(_("The photo is larger than {megabytes} MB."), megabytes=MAX_BYTES >> 20)
+        data = file.read(most + 1)
+    if len(data) > most:
+        detail = format_lazy(_("The photo is larger than {megabytes} MB."), megabytes=most >> 20)
         raise BadImage(detail, code="image_too_large")
     return data
 
@@ -82,7 +86,7 @@ def _opened(data: bytes) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_many_pixels() from error
     except Exception as error:  # decoders raise whatever they trip over
-        detail = _("This is not a photo that can be read. Use JPEG, PNG or WebP.")
+        detail = _("This is not a photo that can be read. Use JPEG, PNG, WebP or HEIC.")
         raise BadImage(detail, code="not_an_image") from error
     if image.width * image.height > MAX_PIXELS:
         raise _too_many_pixels()

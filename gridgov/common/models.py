@@ -11,7 +11,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from gridgov.common import clock
-from gridgov.common.enums import AuditKind
+from gridgov.common.enums import AuditKind, FileKind
+from gridgov.common.files import NAME_LENGTH, SUFFIXES
 from gridgov.common.ids import uuid7
 
 
@@ -138,21 +139,24 @@ class Heartbeat(models.Model):
 
 def upload_path(instance: "Attachment", filename: str) -> str:
     """Two folders of the id, then the id: a name from a client never reaches the disk."""
-    suffix = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}.get(
-        instance.content_type, ".bin"
-    )
     name = instance.pk.hex
-    return str(PurePath("uploads", name[-2:], name[-4:-2], name + suffix))
+    return str(
+        PurePath("uploads", name[-2:], name[-4:-2], name + SUFFIXES.get(instance.content_type, ".bin"))
+    )
 
 
 class Attachment(Repeatable):
-    """Base of uploaded files. `sha256` is of what the client sent; what is stored has been re-encoded."""
+    """Base of uploaded files. `sha256` is of what the client sent; a photo is stored as a new encoding of it.
+
+    `name`: the client's own, cleaned, of everything but photos; it never reaches the disk.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     uploader = models.ForeignKey(User, models.PROTECT, related_name="+")
-    kind = models.CharField(max_length=20, default="photo")
+    kind = models.CharField(_("kind"), max_length=20, choices=FileKind, default=FileKind.PHOTO)
+    name = models.CharField(_("name"), max_length=NAME_LENGTH, blank=True)
     file = models.FileField(upload_to=upload_path)
-    content_type = models.CharField(max_length=50)
+    content_type = models.CharField(max_length=100)
     size = models.PositiveIntegerField()
     width = models.PositiveIntegerField(null=True)
     height = models.PositiveIntegerField(null=True)
@@ -163,4 +167,4 @@ class Attachment(Repeatable):
         abstract = True
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.pk}"
+        return self.name or f"{self.kind} {self.pk}"

@@ -3,7 +3,8 @@
 Every action is one atomic block: check, compare-and-set on (status, version), history row, and what follows from it.
 """
 
-from incidents.actions.files import attach
+from incidents.actions.files import attach, discard
+from incidents.actions.notices import copied_notice
 from incidents.actions.performing import perform
 from incidents.actions.posts import follow_posts, follow_succession
 from incidents.actions.reporting import report
@@ -15,6 +16,8 @@ __all__ = [
     "Outcome",
     "answer_feedback",
     "attach",
+    "copied_notice",
+    "discard",
     "follow_posts",
     "follow_succession",
     "perform",

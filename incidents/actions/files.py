@@ -1,4 +1,4 @@
-"""Photos: re-encoded before anything is written, accepted before their report, found again when it comes."""
+"""Files of matters: looked at before anything is written, accepted before their report, found again when it comes."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, BinaryIO
 from uuid import UUID
 
-from django.core.files.base import ContentFile
+from django.core.files.base import ContentFile, File
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from gridgov.common import images
+from gridgov.common.enums import FileKind
 from gridgov.common.errors import Invalid
+from gridgov.common.files import BadFile, clean_name, file_type
 from incidents.actions.result import replay_of
 from incidents.models import Incident, Upload
 
 if TYPE_CHECKING:
     from gridgov.common.models import User
-
-KINDS = ("photo",)
 
 
 def attach(
@@ -30,11 +30,14 @@ def attach(
     sha256: str,
     file: BinaryIO,
     incident_client_uuid: UUID | None = None,
-    kind: str = "photo",
+    kind: str = "",
+    name: str = "",
 ) -> tuple[Upload, bool]:
-    """Keeps one photo of `user`; (upload, replayed). `sha256` is what the client says of its bytes and must be true.
+    """Keeps one file of `user`; (upload, replayed). `sha256` is what the client says of its bytes and must be true, and so
+    must `kind` where one is given.
 
-    The stored file is a new encoding without EXIF and place. Decoding happens before the transaction.
+    A photo is stored as a new encoding without EXIF and place, anything else as it came, under its cleaned `name`.
+    Looking at it happens before the transaction. Raises BadFile, BadImage, Invalid.
     """
     content_hash = hashlib.sha256(
         f"{sha256.lower()}|{kind}|{incident_client_uuid or ''}".encode()
@@ -42,26 +45,17 @@ def attach(
     found = replay_of(Upload, "uploader", user, client_uuid, content_hash)
     if found is not None:
         return found, True
-    if kind not in KINDS:
-        raise Invalid(_("Only photos are taken here."), code="unknown_kind", errors={"kind": [_("Unknown.")]})
-    data = file.read()
-    if hashlib.sha256(data).hexdigest() != sha256.lower():
+    if sha256_of(file) != sha256.lower():
         text = _("The file did not arrive whole; send it again.")
         raise Invalid(text, code="sha256_mismatch", errors={"sha256": [text]})
-    picture = images.re_encode(data)  # BadImage is an Invalid
     upload = Upload(
         uploader=user,
         client_uuid=client_uuid,
         body_hash=content_hash,
         incident_client_uuid=incident_client_uuid,
-        kind=kind,
-        content_type=picture.content_type,
-        size=len(picture.data),
-        width=picture.width,
-        height=picture.height,
         sha256=sha256.lower(),
     )
-    upload.file.save("", ContentFile(picture.data), save=False)
+    _store(upload, file, kind, name)
     try:
         with transaction.atomic():
             if incident_client_uuid is not None:
@@ -76,6 +70,41 @@ def attach(
             raise
         return found, True
     return upload, False
+
+
+def _store(upload: Upload, file: BinaryIO, kind: str, name: str) -> None:
+    found = file_type(file)
+    if kind and kind != found.kind:
+        text = _("The file is something else: %(kind)s.") % {"kind": found.kind.label}
+        raise BadFile(text, code="wrong_kind", errors={"kind": [text]})
+    upload.kind = found.kind
+    content: File[bytes] = File(file)
+    upload.content_type = found.content_type
+    if found.kind == FileKind.PHOTO:
+        picture = images.re_encode(file)
+        content = ContentFile(picture.data)
+        upload.width, upload.height = picture.width, picture.height
+    else:
+        upload.name = clean_name(name, found.suffix)
+    upload.size = content.size
+    upload.file.save("", content, save=False)
+
+
+def sha256_of(file: BinaryIO) -> str:
+    """Of the whole file, a piece at a time."""
+    file.seek(0)
+    digest = hashlib.sha256()
+    while piece := file.read(1 << 20):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def discard(*, upload: Upload) -> bool:
+    """Drops a file that its sender took away again, as long as it belongs to nothing; whether it did."""
+    gone, _by_model = Upload.objects.filter(pk=upload.pk, incident=None).delete()
+    if gone:
+        upload.file.delete(save=False)
+    return bool(gone)
 
 
 def collect_waiting(*, user: User, incident: Incident) -> int:

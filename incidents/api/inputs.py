@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from gridgov.common.api.fields import Coordinate, Cursor, Moment, Strict, Uuid, Writing
-from gridgov.common.enums import Channel
+from gridgov.common.enums import Channel, FileKind
 from gridgov.common.errors import Forbidden, Invalid
 from gridgov.common.models import User
 from grids.api.serializers import CODE
@@ -130,7 +130,7 @@ class ActionInput(Writing):
 
 class UploadInput(Writing):
     incident_client_uuid = Uuid()
-    kind = serializers.ChoiceField(choices=[("photo", gettext_lazy("photo"))])
+    kind = serializers.ChoiceField(choices=FileKind.choices)
     sha256 = serializers.RegexField(r"^[0-9a-fA-F]{64}$", help_text=gettext_lazy("Of the bytes of the file."))
     file = serializers.FileField(use_url=False)
 

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from gridgov.common import clock
 from gridgov.common.api.fields import Coordinate
 from gridgov.common.api.schema import RuleSerializer
-from gridgov.common.enums import Channel
+from gridgov.common.enums import Channel, FileKind
 from gridgov.common.masking import mask_name, mask_phone
 from gridgov.common.worktime import Unit, is_late
 from grids.api.serializers import GridRefSerializer
@@ -118,7 +118,8 @@ def in_brief(incident: Incident) -> dict[str, Any]:
 class UploadSerializer(serializers.Serializer[Upload]):
     id = serializers.UUIDField()
     client_uuid = serializers.UUIDField()
-    kind = serializers.CharField()
+    kind = serializers.ChoiceField(choices=FileKind.choices)
+    name = serializers.CharField(help_text=_("The sender's name of it, cleaned; empty for photos."))
     content_type = serializers.CharField()
     size = serializers.IntegerField()
     width = serializers.IntegerField(allow_null=True)
@@ -200,7 +201,9 @@ class DetailSerializer(IncidentSerializer):
 
     @extend_schema_field(PhotosSerializer)
     def get_photos(self, incident: Incident) -> dict[str, int]:
-        with_report = sum(upload.history_seq is None for upload in self.context["uploads"])
+        with_report = sum(
+            upload.history_seq is None and upload.kind == FileKind.PHOTO for upload in self.context["uploads"]
+        )
         return {"expected": incident.photos_expected, "arrived": with_report}
 
     @extend_schema_field(AllowedSerializer(many=True))

@@ -209,9 +209,10 @@ class UploadList(View):
         parameters=[REPLAYED_HEADER],
     )
     def post(self, request: Request) -> Response:
-        """A photo (JPEG, PNG or WebP, at most 20 MB). It may arrive before its report and waits for it 7 days."""
+        """A file: photo (JPEG, PNG, WebP, HEIC), document (PDF, docx, xlsx), video (mp4) or audio (m4a, amr). It may arrive
+        before its report and waits for it 7 days."""
         given = self.taken(UploadInput)
-        upload, replayed = attach(user=request.user, **given)
+        upload, replayed = attach(user=request.user, name=given["file"].name, **given)
         return answer(UploadSerializer(upload).data, replayed=replayed)
 
 
@@ -220,21 +221,21 @@ class UploadFile(View):
 
     @extend_schema(
         operation_id="upload_file",
-        responses={(200, "image/jpeg"): OpenApiResponse(OpenApiTypes.BINARY)},
+        responses={(200, "*/*"): OpenApiResponse(OpenApiTypes.BINARY)},
     )
     def get(self, request: Request, pk: UUID) -> FileResponse:
-        """The photo itself, for whoever sees its matter."""
+        """The file itself, for whoever sees its matter; anything but a photo as a download."""
         return serve(one(Upload.objects.visible_to(request.user), pk=pk))
 
 
 def serve(upload: Upload) -> FileResponse:
-    """A stored file under a name of our own, shown in place only if it is an image, and never as anything else."""
+    """A stored file: a photo in place under a name of our own, anything else as a download, and never as anything else."""
     try:
         file = upload.file.open("rb")
     except FileNotFoundError as error:
         raise Http404 from error
     image = upload.content_type.startswith("image/")
-    name = f"{upload.pk}.{upload.file.name.rpartition('.')[2]}"
+    name = upload.name or f"{upload.pk}.{upload.file.name.rpartition('.')[2]}"
     response = FileResponse(file, as_attachment=not image, filename=name, content_type=upload.content_type)
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"

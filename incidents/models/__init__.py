@@ -1,7 +1,7 @@
 """Tables of the incidents room."""
 
 from incidents.models.catalogue import Category, Procedure
-from incidents.models.history import Transition
+from incidents.models.history import CopiedNotice, Transition
 from incidents.models.incident import Incident, NumberSeries, Part, Requester, Upload
 from incidents.models.time import ClockEvent, Escalation, Stage
 from incidents.models.voice import FeedbackRequest
@@ -9,6 +9,7 @@ from incidents.models.voice import FeedbackRequest
 __all__ = [
     "Category",
     "ClockEvent",
+    "CopiedNotice",
     "Escalation",
     "FeedbackRequest",
     "Incident",

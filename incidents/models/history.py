@@ -59,3 +59,28 @@ class Transition(Repeatable):
 
     def __str__(self) -> str:
         return f"{self.seq} {self.action}"
+
+
+class CopiedNotice(Repeatable):
+    """Somebody copied the short text about a matter, to send it to whoever answers for it: no move, so no version."""
+
+    incident = models.ForeignKey(Incident, models.CASCADE, related_name="copied_notices")
+    action = models.CharField(_("action"), max_length=20)  # what the text says: dispatch, remind or supervise
+    at = models.DateTimeField(_("at"), default=clock.now)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
+    member = models.ForeignKey(Member, models.PROTECT, related_name="+", db_index=False)
+    to_grid = models.ForeignKey(Grid, models.PROTECT, null=True, related_name="+", db_index=False)
+    to_department = models.ForeignKey(Department, models.PROTECT, null=True, related_name="+", db_index=False)
+    to_member = models.ForeignKey(Member, models.PROTECT, null=True, related_name="+", db_index=False)
+    channel = models.CharField(_("channel"), max_length=10, choices=Channel, default=Channel.WECHAT)
+
+    class Meta:
+        verbose_name = _("copied notice")
+        verbose_name_plural = _("copied notices")
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["user", "client_uuid"], name="copied_notice_sent_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.incident_id} {self.action}"

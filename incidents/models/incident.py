@@ -229,7 +229,7 @@ class NumberSeries(models.Model):
 
 
 class Upload(Attachment):
-    """A photo of an incident. It may arrive before its report: then `incident` is empty until the report comes."""
+    """A file of an incident. It may arrive before its report: then `incident` is empty until the report comes."""
 
     incident = models.ForeignKey(Incident, models.CASCADE, null=True, related_name="uploads")
     incident_client_uuid = models.UUIDField(null=True)

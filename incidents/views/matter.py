@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -22,23 +23,25 @@ from gridgov.common.models import User
 from grids.enums import Verb
 from grids.models import Grid
 from grids.querysets import holds, lineage
-from incidents.actions import perform
+from incidents.actions import copied_notice, perform
+from incidents.actions.notices import notice_about, notice_text
 from incidents.actions.result import replay_of
 from incidents.due import explain
-from incidents.forms import ActionForm
+from incidents.forms import ActionForm, NoticeForm
 from incidents.models import FeedbackRequest, Incident, Transition
 from incidents.permissions import (
     Owed,
     allowed_actions,
     at_unit,
+    may_notify,
     may_see_requester,
     obligatory,
     owed_before_closing,
     refusal,
 )
 from incidents.querysets import RELATED
-from incidents.views.photos import keep, photos_of
 from incidents.views.timeline import story
+from incidents.views.uploads import files_of, keep
 from incidents.workflow import TRANSITIONS
 
 # Dangerous ones stand apart; what will happen is said before it does.
@@ -47,6 +50,7 @@ WARNINGS = {
     "reopen": gettext_lazy("The matter starts again at the unit that accepted it, with a new clock."),
 }
 CLOSING = gettext_lazy("The matter ends here and leaves the lists of what is open.")
+SUPPLEMENT = "add_note"  # has a place of its own below the story: material comes at any time
 FIRST = ("accept", "dispatch", "start", "submit_result", "verify", "close")
 
 
@@ -95,6 +99,29 @@ def act(request: HttpRequest, pk: UUID, action: str) -> HttpResponse:
     label = TRANSITIONS[action].label
     messages.success(request, _("%(number)s: %(action)s is done.") % {"number": done.number, "action": label})
     return redirect("incidents:detail", done.pk)
+
+
+@login_required
+@require_POST
+def copied(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Notes that the short text was copied. A script that copied it wants no page."""
+    user: Any = request.user
+    incident = seen(user, pk)
+    form = NoticeForm(request.POST)
+    if not form.is_valid():
+        raise BadRequest
+    if not may_notify(user, incident):
+        raise PermissionDenied
+    copied_notice(
+        user=user,
+        incident=incident,
+        action=form.cleaned_data["about"],
+        client_uuid=form.cleaned_data["client_uuid"],
+    )
+    if request.headers.get("X-Requested-With") == "fetch":
+        return HttpResponse(status=204)
+    messages.success(request, _("Noted: the text was copied for %(unit)s.") % {"unit": incident.unit})
+    return redirect("incidents:detail", incident.pk)
 
 
 def seen(user: Any, pk: UUID) -> Incident:
@@ -153,7 +180,7 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     user: Any = request.user
-    photos = photos_of(incident)
+    files = files_of(incident)
     owed = owed_before_closing(incident) if incident.is_open else []
     offers = offers_for(user, incident, owed, refused)
     works_on_it = may_see_requester(user, incident)
@@ -161,16 +188,18 @@ def _page(
     context = {
         "incident": incident,
         "crumbs": _crumbs(user, incident),
-        "photos": photos.get(0, []),
-        "story": story(incident, photos),
+        "reported": files[0],
+        "story": story(incident, files),
         "why": explain(incident) if incident.is_open else None,
         "owed": owed,
         "requester": _requester(incident, works_on_it),
         "answers": [one for one in asked if one.answered_at],
         "slip": works_on_it and any(one.answered_at is None for one in asked),
-        "offers": [offer for offer in offers if offer.name not in WARNINGS],
+        "offers": [offer for offer in offers if offer.name not in (*WARNINGS, SUPPLEMENT)],
+        "supplement": next((offer for offer in offers if offer.name == SUPPLEMENT), None),
         "dangerous": [offer for offer in offers if offer.name in WARNINGS],
         "rule": rule,
+        "notice": _notice(user, incident),
     }
     return render(request, "incidents/matter.html", context, status=status)
 
@@ -198,6 +227,15 @@ def offers_for(
         name, form = refused
         offers.append(Offer(name, str(TRANSITIONS[name].label), form, is_open=True, refused=True))
     return sorted(offers, key=lambda offer: (not offer.refused, not offer.is_main))
+
+
+def _notice(user: User, incident: Incident) -> dict[str, Any] | None:
+    """The short text for the responsible unit, for whoever may send it."""
+    if not may_notify(user, incident):
+        return None
+    about = notice_about(incident)
+    form = NoticeForm(initial={"client_uuid": uuid4(), "about": about}, auto_id="notice_%s")
+    return {"form": form, "text": notice_text(incident, about)}
 
 
 def _crumbs(user: User, incident: Incident) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from gridgov.common.enums import FileKind
 from gridgov.common.errors import DomainError, Invalid
 from gridgov.common.forms import show_refusal
 from grids.enums import Verb
@@ -21,8 +22,9 @@ from incidents.actions import report as report_it
 from incidents.actions.result import replay_of
 from incidents.forms import ReportForm
 from incidents.models import Category, Incident, Upload
+from incidents.querysets import UploadQuerySet
 from incidents.views.matter import content_hash
-from incidents.views.photos import keep
+from incidents.views.uploads import keep
 from members.querysets import standing_of
 
 
@@ -74,16 +76,16 @@ def _report(request: HttpRequest, form: ReportForm) -> Incident:
         category=category,
         client_uuid=call,
         body_hash=content,
-        photos_expected=_waiting(user, call),
+        photos_expected=_waiting(user, call).filter(kind=FileKind.PHOTO).count(),
         **arguments,
     ).incident
 
 
-def _waiting(user: Any, call: Any) -> int:
-    return Upload.objects.filter(uploader=user, incident=None, incident_client_uuid=call).count()
+def _waiting(user: Any, call: Any) -> UploadQuerySet:
+    return Upload.objects.filter(uploader=user, incident=None, incident_client_uuid=call)
 
 
 def _page(request: HttpRequest, form: ReportForm, status: int = 200) -> HttpResponse:
     call = form.cleaned_data.get("client_uuid") if form.is_bound else None
-    context = {"form": form, "kept": _waiting(request.user, call) if call else 0}
-    return render(request, "incidents/report.html", context, status=status)
+    form.show_kept(_waiting(request.user, call).order_by("created_at") if call else ())
+    return render(request, "incidents/report.html", {"form": form}, status=status)

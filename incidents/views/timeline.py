@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -33,11 +33,11 @@ class Entry:
     kind: str = STEP
     note: str = ""
     entered: str = ""
-    photos: list[dict[str, Any]] = field(default_factory=list)
+    shown: Any = None  # the files that came with it
 
 
-def story(incident: Incident, photos: Mapping[int, list[dict[str, Any]]]) -> list[Entry]:
-    """Six queries. `photos`: those that came with a step, by its number."""
+def story(incident: Incident, files: Mapping[int, Any]) -> list[Entry]:
+    """Seven queries. `files`: those that came with a step, by its number."""
     rows = list(incident.history.select_related(*PEOPLE).order_by("seq"))  # type: ignore[attr-defined]
     cards = {
         (card.stage_number, card.level): card
@@ -46,17 +46,15 @@ def story(incident: Incident, photos: Mapping[int, list[dict[str, Any]]]) -> lis
         )
     }
     posts = Posts(row.actor_id for row in rows)
-    entries = [_entry(row, cards, posts, photos.get(row.seq, [])) for row in rows]
-    return sorted([*entries, *_clocks(incident)], key=lambda entry: entry.at)
+    entries = [_entry(row, cards, posts, files.get(row.seq)) for row in rows]
+    return sorted([*entries, *_copied(incident), *_clocks(incident)], key=lambda entry: entry.at)
 
 
-def _entry(
-    row: Transition, cards: Mapping[tuple[int, str], Escalation], posts: Posts, photos: list[dict[str, Any]]
-) -> Entry:
+def _entry(row: Transition, cards: Mapping[tuple[int, str], Escalation], posts: Posts, shown: Any) -> Entry:
     if row.action == OVERDUE:
         return _overdue(row, cards.get((row.stage, row.level)))
     text = _sentence(row, posts) + _outcome(row) + _whose_now(row)
-    return Entry(row.entered_at, text, _kind(row), row.note, _how(row), photos)
+    return Entry(row.entered_at, text, _kind(row), row.note, _how(row), shown)
 
 
 def _sentence(row: Transition, posts: Posts) -> str:
@@ -123,6 +121,15 @@ def _overdue(row: Transition, card: Escalation | None) -> Entry:
         text = _("%(told)s was told to see to it: %(late)s is late (due %(due)s)") % values
     until = _("to be acted on by %(due)s") % {"due": moment(card.card_due_at)} if card.card_due_at else ""
     return Entry(row.entered_at, text, PROBLEM, entered=until)
+
+
+def _copied(incident: Incident) -> Iterator[Entry]:
+    """The short texts that went to somebody by hand."""
+    for row in incident.copied_notices.select_related("member", "to_member", "to_grid", "to_department"):  # type: ignore[attr-defined]
+        unit = row.to_grid or row.to_department
+        values = {"who": row.member, "unit": unit, "person": row.to_member}
+        text = _("%(who)s copied the notice for %(unit)s, %(person)s") % values
+        yield Entry(row.at, text, CLOCK, entered=str(row.get_channel_display()))
 
 
 # --- clocks ------------------------------------------------------------------------------------------------------

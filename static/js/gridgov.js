@@ -85,30 +85,6 @@
   window.addEventListener("offline", showOffline);
   showOffline();
 
-  /* <input type="file" data-preview>: small pictures of what will be sent, below the input. */
-  async function preview(input) {
-    let box = input.nextElementSibling;
-    if (!box || !box.classList.contains("photo-preview")) {
-      box = document.createElement("div");
-      box.className = "photo-preview";
-      input.after(box);
-    }
-    box.textContent = "";
-    for (const file of input.files) {
-      try {
-        const picture = await createImageBitmap(file);
-        const canvas = document.createElement("canvas");
-        canvas.height = 96;
-        canvas.width = Math.round(96 * picture.width / picture.height);
-        canvas.title = file.name;
-        canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
-        box.append(canvas);
-      } catch (error) {
-        box.append(file.name);
-      }
-    }
-  }
-
   /* Selected rows bring the bar, with the actions that all of them allow (templates/components/bulk_bar.html). */
   function updateBulk(form) {
     const picked = [...form.querySelectorAll("input[name=ids]:checked")];
@@ -129,7 +105,6 @@
 
   document.addEventListener("change", (event) => {
     const input = event.target;
-    if (input.matches("input[type=file][data-preview]")) preview(input);
     if (input.matches("[data-submit-on-change]")) input.form.requestSubmit();
     const bulk = input.closest("form[data-bulk]");
     if (!bulk) return;
@@ -141,5 +116,33 @@
 
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-print]")) window.print();
+  });
+
+  /* <form data-copy="id of the text">: copies it, then tells the server so. Plain http knows no clipboard: there the old way, or by hand. */
+  async function copyText(area) {
+    try {
+      if (navigator.clipboard && window.isSecureContext) {
+        await navigator.clipboard.writeText(area.value);
+        return true;
+      }
+    } catch (error) {
+      /* refused: the old way */
+    }
+    area.focus();
+    area.select();
+    return document.execCommand("copy");
+  }
+
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (!form.dataset.copy) return;
+    event.preventDefault();
+    form.removeAttribute("aria-busy");
+    const copied = await copyText(byId(form.dataset.copy));
+    form.querySelector("[data-copy-message]").textContent = copied ? form.dataset.copied : form.dataset.selected;
+    const answer = await fetch(form.action, {
+      method: "POST", body: new FormData(form), credentials: "same-origin", headers: { "X-Requested-With": "fetch" },
+    }).catch(() => null);
+    showFailed(!answer || !answer.ok);
   });
 })();

@@ -45,7 +45,7 @@ def code_of(data):
     return refusal.value.code
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "HEIF"])
 def test_re_encode_makes_a_jpeg_of_every_accepted_format(kind):
     picture = re_encode(BytesIO(photo(kind=kind)))
     assert (picture.content_type, picture.width, picture.height) == ("image/jpeg", 640, 480)
@@ -78,6 +78,14 @@ def test_re_encode_leaves_position_camera_comment_and_profile_behind():
     assert not opened(picture).getexif()
     assert not opened(picture).getexif().get_ifd(0x8825)
     assert set(opened(picture).info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+
+
+def test_re_encode_leaves_position_and_camera_of_a_heic_behind():
+    source = photo(kind="HEIF", exif=exif())
+    assert b"CanaryCamera" in source
+    picture = re_encode(source)
+    assert b"Canary" not in picture.data
+    assert not opened(picture).getexif()
 
 
 def test_re_encode_leaves_text_chunks_and_attached_bytes_behind():
@@ -138,7 +146,7 @@ def test_re_encode_refuses_what_is_no_photo(content):
     assert code_of(content) == "not_an_image"
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "HEIF"])
 def test_re_encode_refuses_half_a_photo(kind):
     noise = random.Random(1).randbytes(200 * 200 * 3)
     target = BytesIO()
@@ -147,8 +155,8 @@ def test_re_encode_refuses_half_a_photo(kind):
     assert code_of(data[: len(data) // 2]) in ("damaged_image", "not_an_image")
 
 
-def test_re_encode_refuses_a_file_that_is_too_large(monkeypatch):
-    monkeypatch.setattr(images, "MAX_BYTES", 1000)
+def test_re_encode_refuses_a_file_that_is_too_large(monkeypatch, settings):
+    monkeypatch.setitem(settings.UPLOAD_LIMITS, "photo", 1000)
     assert code_of(photo() + b"x" * 1000) == "image_too_large"
 
 
@@ -185,7 +193,7 @@ def test_thumbnail_fits_the_side():
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow warns and goes on
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "HEIF"])
 def test_re_encode_of_mutated_photos_answers_or_refuses(kind):
     source = photo((160, 120), kind=kind, exif=exif())
     for seed in range(200):

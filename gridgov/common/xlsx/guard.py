@@ -116,12 +116,28 @@ def _repacked(archive: zipfile.ZipFile, limits: Limits) -> Measured:
     return Measured(target, unfolding.cells)
 
 
+def parts_within(archive: zipfile.ZipFile, *, limits: Limits) -> None:
+    """Unpacks an office file once, a piece at a time, and keeps nothing. Raises BadWorkbook, and what zipfile raises."""
+    entries = archive.infolist()
+    if len(entries) > limits.parts:
+        raise damaged()
+    left = limits.unpacked
+    for entry in entries:
+        left -= sum(len(piece) for piece in _bounded(archive, entry, left=left, limits=limits))
+
+
 def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, *, left: int, limits: Limits) -> bytes:
+    return b"".join(_bounded(archive, entry, left=left, limits=limits))
+
+
+def _bounded(
+    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, *, left: int, limits: Limits
+) -> Iterator[bytes]:
+    """The pieces of one part, until it becomes too much."""
     if entry.flag_bits & 0x1:
         raise damaged()
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise damaged()
-    pieces = []
     size = 0
     for piece in _pieces(archive, entry):
         size += len(piece)
@@ -130,8 +146,7 @@ def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, *, left: int, li
             raise BadWorkbook(
                 _("The workbook is too large when unpacked. Split the list."), code="unpacks_too_large"
             )
-        pieces.append(piece)
-    return b"".join(pieces)
+        yield piece
 
 
 def _pieces(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
