@@ -24,6 +24,7 @@ from incidents.due import moment
 from incidents.enums import PartRole, Status
 from incidents.models import Escalation, Incident, Part, Transition
 from incidents.querysets import ListFilters
+from incidents.receipts import receipts_of
 from incidents.workflow import REPORT
 from inspections.permissions import can_patrol_somewhere
 from inspections.querysets import duty_figures
@@ -60,6 +61,7 @@ def sections_of(user: User) -> dict[str, Any]:
         found |= {"figures": figures_of_area(user), "late": late_in_area(user)}
     if found["in_the_field"] and standing.member is not None:
         found["own_reports"] = own_reports(standing.member.pk)
+        found["receipt"] = receipts_of(user, clock.today())
     if villages:
         found["groups"] = groups_of(villages)
     if towns or villages:

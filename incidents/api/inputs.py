@@ -1,6 +1,6 @@
 """What the API takes about matters: shapes, and the codes in them turned into what they name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -89,6 +89,10 @@ class ReportInput(MatterInput, Writing):
     external_due = Moment(required=False, allow_null=True)
 
 
+class ReceiptQuery(Strict):
+    day = serializers.DateField(required=False, help_text=gettext_lazy("In Asia/Shanghai; without it today."))
+
+
 class UnitInput(Strict):
     """`{"grid": code}` or `{"department": id}`."""
 
@@ -139,14 +143,37 @@ class DueQuery(Strict):
     start = Moment(required=False, help_text=gettext_lazy("What if the clock had begun then."))
 
 
+class Named:
+    """The grids and categories that these reports name, as far as the user may: asked once, however many they are."""
+
+    def __init__(self, user: User, reports: Sequence[Mapping[str, Any]]) -> None:
+        self.may_report = bool(places_of(user)[Verb.REPORT])
+        codes = {report["grid"] for report in reports}
+        rows = Grid.objects.named_by(user).filter(code__in=codes) if codes and self.may_report else ()
+        self.grids = {grid.code: grid for grid in rows}
+        towns = {grid.township_code for grid in self.grids.values()}
+        kinds = {report["category"] for report in reports if "category" in report}
+        asked = Category.objects.active().select_related("procedure")
+        found = asked.filter(township__in=towns, code__in=kinds) if towns and kinds else ()
+        self.categories = {(str(row.township_id), row.code): row for row in found}
+
+    def grid(self, code: str) -> Grid:
+        """Any other grid is unknown. Who may report nowhere hears that first."""
+        if not self.may_report:
+            raise Forbidden(_("You may not report here."))
+        if code not in self.grids:
+            raise unknown("unknown_grid", "grid", _("There is no such grid here."))
+        return self.grids[code]
+
+    def category(self, township_code: str, code: str) -> Category:
+        if (township_code, code) not in self.categories:
+            raise unknown("unknown_category", "category", _("There is no such category here."))
+        return self.categories[township_code, code]
+
+
 def named_grid(user: User, code: str) -> Grid:
-    """A grid that the user may name in a report; any other is unknown. Who may report nowhere hears that first."""
-    if not places_of(user)[Verb.REPORT]:
-        raise Forbidden(_("You may not report here."))
-    grid = Grid.objects.named_by(user).filter(code=code).first()
-    if grid is None:
-        raise unknown("unknown_grid", "grid", _("There is no such grid here."))
-    return grid
+    """A grid that the user may name in a report."""
+    return Named(user, [{"grid": code}]).grid(code)
 
 
 def named_category(township_code: str, code: str) -> Category:

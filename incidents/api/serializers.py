@@ -9,13 +9,14 @@ from rest_framework import serializers
 
 from gridgov.common import clock
 from gridgov.common.api.fields import Coordinate
-from gridgov.common.api.schema import RuleSerializer
+from gridgov.common.api.schema import ProblemSerializer, RuleSerializer
 from gridgov.common.enums import Channel, FileKind
 from gridgov.common.masking import mask_name, mask_phone
 from gridgov.common.worktime import Unit, is_late
 from grids.api.serializers import GridRefSerializer
 from incidents.enums import CategoryKind, Source, Status
 from incidents.models import Incident, Requester, Transition, Upload
+from incidents.receipts import photos_of
 from incidents.workflow import OVERDUE, REPORT, TRANSITIONS
 
 
@@ -144,8 +145,42 @@ class RequesterSerializer(serializers.Serializer[Requester]):
 
 
 class PhotosSerializer(serializers.Serializer[Any]):
+    """Those of the report itself: how many it announced, how many have come, how many are still to come."""
+
     expected = serializers.IntegerField()
     arrived = serializers.IntegerField()
+    missing = serializers.IntegerField()
+
+
+class BatchItemSerializer(serializers.Serializer[Any]):
+    """What became of one report of a batch: `body` where it stands, else `problem`."""
+
+    index = serializers.IntegerField(help_text=_("Its place in the list, from 0."))
+    client_uuid = serializers.CharField(allow_null=True)
+    status = serializers.IntegerField(help_text=_("As a call of its own would have answered."))
+    body = IncidentSerializer(required=False)
+    problem = ProblemSerializer(required=False)
+
+
+class ReceiptSerializer(serializers.Serializer[Any]):
+    client_uuid = serializers.UUIDField()
+    id = serializers.UUIDField()
+    number = serializers.CharField()
+    title = serializers.CharField()
+    received_at = serializers.DateTimeField()
+    photos = PhotosSerializer()
+
+
+class ReceiptsSerializer(serializers.Serializer[Any]):
+    """Whether a day's reports are all there, with their photos."""
+
+    day = serializers.DateField()
+    received = serializers.IntegerField(help_text=_("Reports of the day."))
+    photos = PhotosSerializer()
+    waiting_uploads = serializers.IntegerField(help_text=_("Own files whose report has not arrived."))
+    complete = serializers.BooleanField(help_text=_("Nothing that was announced is missing."))
+    results = ReceiptSerializer(many=True)
+    as_of = serializers.DateTimeField()
 
 
 class AllowedSerializer(serializers.Serializer[Any]):
@@ -204,7 +239,7 @@ class DetailSerializer(IncidentSerializer):
         with_report = sum(
             upload.history_seq is None and upload.kind == FileKind.PHOTO for upload in self.context["uploads"]
         )
-        return {"expected": incident.photos_expected, "arrived": with_report}
+        return photos_of(incident.photos_expected, with_report)
 
     @extend_schema_field(AllowedSerializer(many=True))
     def get_allowed_actions(self, incident: Incident) -> Any:

@@ -5,6 +5,8 @@ from incidents.api import views
 urlpatterns = [
     path("categories/", views.CategoryList.as_view(), name="categories"),
     path("incidents/", views.IncidentList.as_view(), name="incidents"),
+    path("incidents/batch/", views.IncidentBatch.as_view(), name="incident-batch"),
+    path("receipts/", views.ReceiptList.as_view(), name="receipts"),
     path("incidents/<uuid:pk>/", views.IncidentDetail.as_view(), name="incident"),
     path(
         "incidents/<uuid:pk>/actions/<slug:action>/", views.IncidentAction.as_view(), name="incident-action"

@@ -4,17 +4,20 @@ from typing import Any
 from uuid import UUID
 
 from django.http import FileResponse, Http404
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gridgov.common import clock
 from gridgov.common.api.pages import listing, page_of
 from gridgov.common.api.parsing import FormBody
+from gridgov.common.api.problems import problem_of
 from gridgov.common.api.repeat import answer, body_hash
 from gridgov.common.api.schema import REPLAYED_HEADER, repeatable
-from gridgov.common.api.views import AnyFormat, View, one
+from gridgov.common.api.views import AnyFormat, View, checked, one
 from gridgov.common.errors import DomainError, Invalid
 from gridgov.common.models import User
 from grids.models import Rule
@@ -25,25 +28,30 @@ from incidents.api.inputs import (
     ActionInput,
     DueQuery,
     IncidentQuery,
+    Named,
+    ReceiptQuery,
     ReportInput,
     UploadInput,
-    named_category,
-    named_grid,
     named_unit,
 )
 from incidents.api.serializers import (
+    BatchItemSerializer,
     CategorySerializer,
     DetailSerializer,
     DueSerializer,
     HistorySerializer,
     IncidentSerializer,
+    ReceiptsSerializer,
     UploadSerializer,
     in_brief,
 )
 from incidents.models import Category, Incident, Upload
 from incidents.permissions import allowed_actions, may_see_requester
 from incidents.querysets import RELATED, ListFilters
+from incidents.receipts import receipts_of
 from incidents.workflow import TRANSITIONS
+
+MOST_AT_ONCE = 100
 
 
 class CategoryList(View):
@@ -106,21 +114,68 @@ class IncidentList(View):
     def post(self, request: Request) -> Response:
         """Reports a matter. Photos follow by POST uploads/, before or after."""
         given = self.taken(ReportInput)
-        outcome = _report(request.user, given)
+        outcome = _report(request.user, given, Named(request.user, [given]))
         return answer(in_brief(outcome.incident), replayed=outcome.replayed)
 
 
-def _report(user: User, given: dict[str, Any]) -> Outcome:
+def _report(user: User, given: dict[str, Any], named: Named) -> Outcome:
     client_uuid, content = given.pop("client_uuid"), body_hash(given, "report")
     try:
-        grid = named_grid(user, given["grid"])
-        given |= {"grid": grid, "category": named_category(grid.township_code, given["category"])}
+        grid = named.grid(given["grid"])
+        given |= {"grid": grid, "category": named.category(grid.township_code, given["category"])}
     except DomainError:  # a repeat is answered even where its grid or category has ended since
         before = replay_of(Incident, "reporter_user", user, client_uuid, content)
         if before is None:
             raise
         return Outcome(Incident.objects.for_list().get(pk=before.pk), replayed=True)
     return report(user=user, client_uuid=client_uuid, body_hash=content, **given)
+
+
+class IncidentBatch(View):
+    @extend_schema(
+        operation_id="report_batch",
+        request=ReportInput(many=True),
+        responses=BatchItemSerializer(many=True),
+    )
+    def post(self, request: Request) -> Response:
+        """Up to 100 reports at once, each by itself: what one lacks does not hold back the others. Sending the same list
+        again reports only what is missing."""
+        items = request.data
+        if not isinstance(items, list) or len(items) > MOST_AT_ONCE:
+            text = _("Send a list of at most %(most)s reports.") % {"most": MOST_AT_ONCE}
+            raise Invalid(text, code="invalid_batch")
+        given = [_checked_item(item) for item in items]
+        named = Named(request.user, [one for one in given if isinstance(one, dict)])
+        return Response([_item(request, *pair, named) for pair in enumerate(zip(items, given, strict=True))])
+
+
+def _checked_item(item: Any) -> dict[str, Any] | ValidationError:
+    try:
+        return checked(ReportInput, item)
+    except ValidationError as error:
+        return error
+
+
+def _item(request: Request, index: int, pair: tuple[Any, Any], named: Named) -> dict[str, Any]:
+    item, given = pair
+    sent = item.get("client_uuid") if isinstance(item, dict) else None
+    found: dict[str, Any] = {"index": index, "client_uuid": sent if isinstance(sent, str) else None}
+    try:
+        if isinstance(given, ValidationError):
+            raise given
+        outcome = _report(request.user, given, named)
+    except Exception as error:  # noqa: BLE001  one that fails must not hold back the others for ever
+        body = problem_of(error, request._request)  # noqa: SLF001
+        return {**found, "status": body["status"], "problem": body}
+    return {**found, "status": 200 if outcome.replayed else 201, "body": in_brief(outcome.incident)}
+
+
+class ReceiptList(View):
+    @extend_schema(operation_id="receipts", parameters=[ReceiptQuery], responses=ReceiptsSerializer)
+    def get(self, request: Request) -> Response:
+        """What of a day's own reports has arrived, by the client's own numbers, with its photos. The newest 500."""
+        day = self.asked(ReceiptQuery).get("day") or clock.today()
+        return Response(ReceiptsSerializer(receipts_of(request.user, day)).data)
 
 
 class IncidentDetail(View):

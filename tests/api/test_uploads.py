@@ -57,7 +57,7 @@ def test_photo_after_its_report_is_shown_with_it(town, api, reported):
     answer = send(client, form(row["client_uuid"]))
     assert answer.status_code == 201, answer.content.decode()
     detail = client.get(f"{API}incidents/{row['id']}/").json()
-    assert detail["photos"] == {"expected": 2, "arrived": 1}
+    assert detail["photos"] == {"expected": 2, "arrived": 1, "missing": 1}
     assert [one["url"] for one in detail["uploads"]] == [answer.json()["url"]]
 
 
@@ -67,7 +67,11 @@ def test_photo_before_its_report_waits_for_it(town, api, report):
     assert fetch(client, url).status_code == 200
     problem(api(town.clerk).get(url), 404, "not_found")
     row = client.post(f"{API}incidents/", body).json()
-    assert client.get(f"{API}incidents/{row['id']}/").json()["photos"] == {"expected": 1, "arrived": 1}
+    assert client.get(f"{API}incidents/{row['id']}/").json()["photos"] == {
+        "expected": 1,
+        "arrived": 1,
+        "missing": 0,
+    }
     assert fetch(api(town.clerk), url).status_code == 200
 
 

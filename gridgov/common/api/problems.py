@@ -52,7 +52,8 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response:
     request = context.get("request")
     found = as_domain_error(error)
     if found is None:
-        return _unforeseen(error, getattr(request, "_request", request))
+        body = _unforeseen(error, getattr(request, "_request", request))
+        return Response(body, status=500, content_type=MEDIA_TYPE)
     headers = {}
     if found.status == 401:
         headers["WWW-Authenticate"] = "Token"
@@ -62,6 +63,12 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response:
     if found.status == 405 and allowed:
         headers["Allow"] = ", ".join(allowed)
     return Response(problem(found), status=found.status, headers=headers, content_type=MEDIA_TYPE)
+
+
+def problem_of(error: Exception, request: Any) -> dict[str, Any]:
+    """The body for one of several things in a call, whatever was raised; `request` is Django's own."""
+    found = as_domain_error(error)
+    return problem(found) if found is not None else _unforeseen(error, request)
 
 
 def problem(error: DomainError) -> dict[str, Any]:
@@ -144,11 +151,11 @@ def _deeper(path: str, name: str | int) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _unforeseen(error: Exception, request: Any) -> Response:
+def _unforeseen(error: Exception, request: Any) -> dict[str, Any]:
     number = getattr(request, "request_id", "")
     log.error("request %s failed: %s %s", number, request.method, request.path, exc_info=error)
     got_request_exception.send(sender=problem_handler, request=request)
-    body: dict[str, Any] = {
+    return {
         "type": "urn:gridgov:problem:server_error",
         "title": HTTPStatus.INTERNAL_SERVER_ERROR.phrase,
         "status": 500,
@@ -158,4 +165,3 @@ def _unforeseen(error: Exception, request: Any) -> Response:
         "errors": {},
         "request_id": number,
     }
-    return Response(body, status=500, content_type=MEDIA_TYPE)

@@ -26,11 +26,11 @@ class View(APIView):
 
     def taken(self, shape: Serializer) -> dict[str, Any]:
         """The body, checked."""
-        return _checked(shape, self.request.data)
+        return checked(shape, self.request.data)
 
     def asked(self, shape: Serializer) -> dict[str, Any]:
         """The query, checked: unknown and repeated parameters are mistakes."""
-        return _checked(shape, self.request.query_params)
+        return checked(shape, self.request.query_params)
 
 
 def one(rows: QuerySet[Row], **key: Any) -> Row:
@@ -41,7 +41,8 @@ def one(rows: QuerySet[Row], **key: Any) -> Row:
     return found
 
 
-def _checked(shape: Serializer, data: Any) -> dict[str, Any]:
+def checked(shape: Serializer, data: Any) -> dict[str, Any]:
+    """The input in this shape. Raises ValidationError."""
     if isinstance(data, MultiValueDict):  # a query or a form
         twice = [name for name, values in data.lists() if len(values) > 1]
         if twice:
