@@ -181,6 +181,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30.0,
         "options": {"expires": 25},
     },
+    "index-for-search": {
+        "task": "incidents.tasks.index_for_search",
+        "schedule": 10.0,
+        "options": {"expires": 9},
+    },
     # every ten minutes, so also at 00:00, when posts and leaves begin and end
     "apply-appointments": {
         "task": "members.tasks.apply_appointments",

@@ -19,7 +19,6 @@ from django.views.decorators.http import require_POST
 from gridgov.common.admin import Rows, ScopedAdmin, ScopedInline
 from gridgov.common.errors import DomainError
 from gridgov.common.forms import show_refusal
-from gridgov.common.masking import mask_name, mask_phone
 from grids.admin import TownshipAdmin
 from grids.enums import Verb
 from grids.querysets import condition, places_of
@@ -158,9 +157,8 @@ class IncidentAdmin(ScopedAdmin):
         asked = getattr(incident, "requester", None)
         if asked is None:
             return ""
-        if getattr(incident, "shows_requester", False):
-            return f"{asked.name} {asked.phone}"
-        return f"{mask_name(asked.name)} {mask_phone(asked.phone)}"
+        shown = asked.shown(in_full=getattr(incident, "shows_requester", False))
+        return f"{shown['name']} {shown['phone']}"
 
     @admin.display(description=gettext_lazy("photos"))
     def photos(self, incident: Incident) -> str:

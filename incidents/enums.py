@@ -62,6 +62,14 @@ class PartRole(models.TextChoices):
     CASE_LEADER = "case_leader", _("case leader")
 
 
+class PartySide(models.TextChoices):
+    """On which side of a dispute a party stands."""
+
+    APPLICANT = "applicant", _("applicant")
+    RESPONDENT = "respondent", _("respondent")
+    OTHER = "other", _("other person concerned")
+
+
 class Purpose(models.TextChoices):
     """What a stage is for."""
 

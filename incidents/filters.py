@@ -20,6 +20,8 @@ from grids.querysets import places_of
 from incidents.enums import Status
 from incidents.models import Category, Incident
 from incidents.querysets import IncidentQuerySet, ListFilters
+from incidents.search.reading import Found, search
+from incidents.search.words import LONGEST_QUESTION
 
 if TYPE_CHECKING:
     from gridgov.common.models import User
@@ -47,7 +49,7 @@ class FilterForm(forms.Form):
         label=gettext_lazy("waits for me"), required=False, widget=forms.CheckboxInput(SENT_AT_ONCE)
     )
     due = forms.ChoiceField(required=False, choices=[(TODAY, TODAY)], widget=forms.HiddenInput)
-    q = forms.CharField(required=False, max_length=20, widget=forms.HiddenInput)
+    q = forms.CharField(required=False, max_length=LONGEST_QUESTION, widget=forms.HiddenInput)
 
     def __init__(self, data: QueryDict, *, user: User) -> None:
         super().__init__(data, auto_id="filter_%s")
@@ -80,7 +82,7 @@ class FilterForm(forms.Form):
         if name == "due":
             return _("due today, waits for me")
         if name == "q":
-            return _("number %(number)s") % {"number": value}
+            return _("“%(words)s”") % {"words": value}
         field = self.fields[name]
         return str(dict(field.choices)[value] if isinstance(field, forms.ChoiceField) else field.label)
 
@@ -98,6 +100,12 @@ def _grids(user: User, asked: str) -> list[tuple[str, str]]:
     wanted = Q(parent__in=tops) | Q(pk__in=tops) | Q(pk=asked)
     rows = Grid.objects.visible_to(user).filter(wanted).order_by("code")
     return list(rows.values_list("code", "name"))
+
+
+def found_by_words(user: User, form: FilterForm, key: Key | None) -> Found | None:
+    """What the words in the search box find; None where nothing was asked in words."""
+    words = form.asked.get("q")
+    return search(user, form.filters, key) if words and form.asked.get("due") != TODAY else None
 
 
 def page_asked(user: User, form: FilterForm, key: Key | None) -> Page[Incident]:

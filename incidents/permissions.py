@@ -83,8 +83,13 @@ def takes_over(user: User, incident: Incident) -> Escalation | None:
     )
 
 
+def works_at(user: User, incident: Incident, verbs: tuple[str, ...] = (Verb.HANDLE, Verb.COORDINATE)) -> bool:
+    """Whether it is the user's place to work on it, parts aside."""
+    return any(holds(user, verb, str(incident.grid_id)) for verb in verbs)
+
+
 def has_part_or_place(user: User, incident: Incident, verbs: tuple[str, ...]) -> bool:
-    if any(holds(user, verb, str(incident.grid_id)) for verb in verbs):
+    if works_at(user, incident, verbs):
         return True
     standing = standing_of(user)
     current = incident.parts.all().current()
@@ -104,6 +109,34 @@ def may_notify(user: User, incident: Incident) -> bool:
 def may_see_requester(user: User, incident: Incident) -> bool:
     """In full for whoever works on the case; masked for everybody else who sees it."""
     return has_part_or_place(user, incident, (Verb.HANDLE, Verb.COORDINATE))
+
+
+def may_reveal(user: User, incident: Incident) -> Forbidden | None:
+    """Why this person may not look behind the mask. None: may."""
+    if standing_of(user).member is not None and holds(user, Verb.REVEAL, str(incident.grid_id)):
+        return None
+    return Forbidden(_("Names and phones are shown in full only to those who may reveal them here."))
+
+
+def may_name_parties(user: User, incident: Incident) -> Forbidden | None:
+    if standing_of(user).member is not None and may_see_requester(user, incident):
+        return None
+    return Forbidden(_("Parties are named by those who work on the matter."))
+
+
+def may_answer_for_requester(user: User, incident: Incident) -> Forbidden | None:
+    """An answer is taken down at the unit that accepted the matter or above, never by who handled it."""
+    code, member = str(incident.acceptor_grid_id or incident.unit_code), standing_of(user).member
+    if member is None or not (
+        holds(user, Verb.HANDLE, code, exactly=True) or holds(user, Verb.COORDINATE, code)
+    ):
+        return Forbidden(_("An answer is taken down at the unit that accepted the matter, or above."))
+    if member.pk == incident.handler_member_id:
+        return Forbidden(
+            _("Whoever handled the matter does not take down what the requester thinks of it."),
+            code="own_work",
+        )
+    return None
 
 
 def refusal(user: User, incident: Incident, move: Move) -> DomainError | None:

@@ -8,9 +8,10 @@ from django.conf import settings
 
 from gridgov.common import clock
 from gridgov.common.actions import beat
-from incidents.actions import follow_posts, sweep
+from incidents.actions import follow_posts, index_waiting, sweep
 from incidents.models import Upload
 
+INDEXING = timedelta(seconds=8)
 logger = logging.getLogger(__name__)
 
 
@@ -22,6 +23,18 @@ def sweep_overdue() -> int:
     if told:
         logger.info("escalated %s", told)
     return told
+
+
+@shared_task
+def index_for_search() -> int:
+    """What was written since the last run becomes quick to find; for some seconds at most, the next run goes on."""
+    end = clock.now() + INDEXING
+    taken = last = index_waiting()
+    while last and clock.now() < end:
+        last = index_waiting()
+        taken += last
+    beat("search", taken=taken)
+    return taken
 
 
 @shared_task

@@ -75,14 +75,17 @@ TRANSITIONS: Mapping[str, Move] = {
     )
 }  # fmt: skip
 
-# Rows of history that are no move of the table: the report itself, what the sweep writes, and what changes of posts and
-# grids bring with them.
+# Rows of history that are no move of the table: the report itself, what the sweep writes, what changes of posts and
+# grids bring with them, and what is added without being a step of the work.
 REPORT, OVERDUE, REASSIGNED, SUCCEEDED = "report", "overdue", "reassigned", "succeeded"
+PARTIES, JOIN = "parties", "join"
 OTHER_ROWS: Mapping[str, Promise] = {
     REPORT: _("reported it"),
     OVERDUE: _("it is late; the level above was told"),
     REASSIGNED: _("it passed to the next holder of the post"),
     SUCCEEDED: _("it passed to the grid that succeeded"),
+    PARTIES: _("changed who the parties are"),
+    JOIN: _("found the same and joined it"),
 }
 
 # Which arguments each action takes; REST, pages and admin build their forms from it, and refuse others.

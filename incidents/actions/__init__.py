@@ -4,23 +4,32 @@ Every action is one atomic block: check, compare-and-set on (status, version), h
 """
 
 from incidents.actions.files import attach, discard
+from incidents.actions.joining import join
 from incidents.actions.notices import copied_notice
+from incidents.actions.people import add_party, record_answer, remove_party, reveal
 from incidents.actions.performing import perform
 from incidents.actions.posts import follow_posts, follow_succession
 from incidents.actions.reporting import report
 from incidents.actions.result import Outcome
+from incidents.actions.searching import index_waiting
 from incidents.actions.sweeping import sweep
 from incidents.actions.voice import answer_feedback
 
 __all__ = [
     "Outcome",
+    "add_party",
     "answer_feedback",
     "attach",
     "copied_notice",
     "discard",
     "follow_posts",
     "follow_succession",
+    "index_waiting",
+    "join",
     "perform",
+    "record_answer",
+    "remove_party",
     "report",
+    "reveal",
     "sweep",
 ]

@@ -33,6 +33,16 @@ if TYPE_CHECKING:
 Given = Mapping[str, Any]  # the arguments of an action
 MoveFunction = Callable[["Case", Given], dict[str, Any] | None]
 
+# What a matter is found by: after a change of it the search index has to look again.
+SEARCHED_BY = {
+    "grid",
+    "title",
+    "description",
+    "address",
+    "external_no",
+    "responsible_member",
+    "handler_member",
+}
 ARRIVED = gettext_noop("%(number)s has come to you: %(heading)s")
 
 
@@ -175,6 +185,8 @@ class Case:
         data: Mapping[str, Any] | None = None,
     ) -> Transition:
         incident, (status, version) = self.incident, self.seen
+        if self.fields & SEARCHED_BY:
+            self.set(search_stale=True)
         values = {name: getattr(incident, name) for name in self.fields}
         changed = Incident.objects.filter(pk=incident.pk, status=status, version=version).update(
             **values, version=version + 1

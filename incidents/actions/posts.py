@@ -88,7 +88,7 @@ def _pass_on(incidents: Any, held: Appointment) -> int:
     for start in range(0, len(ids), 500):
         some = ids[start : start + 500]
         Incident.objects.filter(pk__in=some).update(
-            responsible_member=held.member_id, version=F("version") + 1
+            responsible_member=held.member_id, version=F("version") + 1, search_stale=True
         )
     _pass_lead_parts(rows, held, now)
     unit = rows[0].unit

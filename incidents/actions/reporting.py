@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -20,10 +20,11 @@ from grids.models import Calendar, Grid
 from grids.querysets import places_of
 from incidents.actions.case import ARRIVED, lead_part
 from incidents.actions.files import collect_waiting
+from incidents.actions.people import party_rows
 from incidents.actions.performing import perform
 from incidents.actions.result import Outcome, replay_of
 from incidents.enums import PartRole, Purpose, Source, Status
-from incidents.models import Category, Incident, NumberSeries, Part, Requester, Stage, Transition
+from incidents.models import Category, Incident, NumberSeries, Part, Party, Requester, Stage, Transition
 from incidents.models.time import TOTAL_NUMBER
 from incidents.workflow import REPORT, ProcedureSpec
 from members.actions import tell
@@ -45,6 +46,7 @@ def report(
     source: str = Source.BELOW,
     channel: str = Channel.SYSTEM,
     requester: Mapping[str, Any] | None = None,
+    parties: Sequence[Mapping[str, Any]] = (),
     latitude: Decimal | None = None,
     longitude: Decimal | None = None,
     accuracy_m: int | None = None,
@@ -89,7 +91,7 @@ def report(
     )
     try:
         with transaction.atomic():
-            _receive(incident, user, requester)
+            _receive(incident, user, requester, parties)
             if escalate:
                 perform(
                     user=user, incident=incident, action="escalate", reason=_("Passed up with the report.")
@@ -102,7 +104,12 @@ def report(
     return Outcome(incident)
 
 
-def _receive(incident: Incident, user: User, requester: Mapping[str, Any] | None) -> None:
+def _receive(
+    incident: Incident,
+    user: User,
+    requester: Mapping[str, Any] | None,
+    parties: Sequence[Mapping[str, Any]],
+) -> None:
     reporter = _reporter(user, incident.grid)
     _check(incident)
     spec = incident.procedure.spec
@@ -133,6 +140,8 @@ def _receive(incident: Incident, user: User, requester: Mapping[str, Any] | None
     _parts(incident, reporter, helpers)
     if requester:
         Requester.objects.create(incident=incident, **requester)
+    if parties:
+        Party.objects.bulk_create(party_rows(incident, parties, user))
     collect_waiting(user=user, incident=incident)
     _tell(incident, reporter, helpers)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -28,8 +30,20 @@ def answer_feedback(*, token: str, grade: int, solved: bool, comment: str = "") 
     asked = FeedbackRequest.objects.select_related("incident").filter(token=token).first()
     if asked is None or asked.expires_at <= now:
         raise NotVisible(_("This link is not valid or no longer valid."))
+    return take_answer(asked, grade=grade, solved=solved, comment=comment, channel=Channel.SYSTEM)
+
+
+def take_answer(
+    asked: FeedbackRequest, *, grade: int, solved: bool, comment: str, channel: str, **entered: Any
+) -> FeedbackRequest:
+    """The first answer counts, by link or entered by a clerk (`entered`: by whom). Raises Conflict."""
     taken = FeedbackRequest.objects.filter(pk=asked.pk, answered_at=None).update(
-        answered_at=now, grade=Grade(grade), solved=solved, comment=comment.strip(), channel=Channel.SYSTEM
+        answered_at=clock.now(),
+        grade=Grade(grade),
+        solved=solved,
+        comment=comment.strip(),
+        channel=channel,
+        **entered,
     )
     if taken != 1:
         raise Conflict(_("Your answer has already arrived. Thank you."), code="already_answered")

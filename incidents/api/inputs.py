@@ -15,8 +15,9 @@ from grids.api.serializers import CODE
 from grids.enums import Verb
 from grids.models import Grid
 from grids.querysets import places_of
-from incidents.enums import Source, Status
+from incidents.enums import Grade, PartySide, Source, Status
 from incidents.models import Category, Incident
+from incidents.search.words import LONGEST_QUESTION
 from members.models import Department
 
 MOST_EXTRA = 50
@@ -31,7 +32,14 @@ class IncidentQuery(Strict):
     mine = serializers.BooleanField(
         required=False, help_text=gettext_lazy("Open ones that a unit answers for on which I serve.")
     )
-    q = serializers.CharField(max_length=20, required=False, help_text=gettext_lazy("The exact number."))
+    q = serializers.CharField(
+        max_length=LONGEST_QUESTION,
+        required=False,
+        help_text=gettext_lazy(
+            "Words, all of which must be found: in number, title, text, place, the grid's or handler's name, or their pinyin "
+            "initials; where one works on the matter also in requester and parties and the end of their phone numbers."
+        ),
+    )
     cursor = Cursor(required=False)
 
 
@@ -39,6 +47,51 @@ class RequesterInput(Strict):
     name = serializers.CharField(max_length=40, required=False, allow_blank=True)
     phone = serializers.CharField(max_length=30, required=False, allow_blank=True)
     wants_feedback = serializers.BooleanField(default=True)
+    channel = serializers.ChoiceField(choices=Channel.choices, required=False)
+    anonymous = serializers.BooleanField(
+        source="is_anonymous",
+        required=False,
+        help_text=gettext_lazy("Wants to stay unnamed: masked also for those who work on the matter."),
+    )
+
+
+class PartyFields(Strict):
+    """A party of a dispute."""
+
+    side = serializers.ChoiceField(choices=PartySide.choices, required=False)
+    name = serializers.CharField(max_length=40)
+    phone = serializers.CharField(max_length=30, required=False, allow_blank=True)
+    address = serializers.CharField(max_length=120, required=False, allow_blank=True)
+
+
+class PartyInput(PartyFields, Writing):
+    pass
+
+
+class RemovalInput(Writing):
+    party = Uuid()
+
+
+class RevealInput(Writing):
+    reason = serializers.CharField(max_length=200)
+
+
+class AnswerInput(Writing):
+    """What the requester said, taken down by somebody who did not handle the matter."""
+
+    grade = serializers.ChoiceField(choices=Grade.choices)
+    solved = serializers.BooleanField()
+    channel = serializers.ChoiceField(
+        choices=Channel.choices, help_text=gettext_lazy("How it was said; not `system`, that is the link.")
+    )
+    comment = serializers.CharField(max_length=500, required=False, allow_blank=True)
+
+
+class JoinInput(Writing):
+    """What one found oneself, for a matter that is already there."""
+
+    note = serializers.CharField(max_length=2000)
+    files = serializers.ListField(child=Uuid(), max_length=20, required=False)
 
 
 class Extra(serializers.DictField):
@@ -66,6 +119,7 @@ class MatterInput(Strict):
     title = serializers.CharField(max_length=80, required=False, allow_blank=True)
     occurred_at = Moment(required=False, allow_null=True)
     requester = RequesterInput(required=False, allow_null=True)
+    parties = PartyFields(many=True, required=False, help_text=gettext_lazy("Only of a dispute."))
     latitude = Coordinate(min_value=-90, max_value=90, required=False, allow_null=True)
     longitude = Coordinate(min_value=-180, max_value=180, required=False, allow_null=True)
     accuracy_m = serializers.IntegerField(min_value=0, max_value=100_000, required=False, allow_null=True)

@@ -11,13 +11,12 @@ from gridgov.common import clock
 from gridgov.common.api.fields import Coordinate
 from gridgov.common.api.schema import ProblemSerializer, RuleSerializer
 from gridgov.common.enums import Channel, FileKind
-from gridgov.common.masking import mask_name, mask_phone
 from gridgov.common.worktime import Unit, is_late
 from grids.api.serializers import GridRefSerializer
-from incidents.enums import CategoryKind, Source, Status
-from incidents.models import Incident, Requester, Transition, Upload
+from incidents.enums import CategoryKind, Grade, PartySide, Source, Status
+from incidents.models import Incident, Party, Requester, Transition, Upload
 from incidents.receipts import photos_of
-from incidents.workflow import OVERDUE, REPORT, TRANSITIONS
+from incidents.workflow import JOIN, OTHER_ROWS, OVERDUE, PARTIES, REPORT, TRANSITIONS
 
 
 class NamedSerializer(serializers.Serializer[Any]):
@@ -141,7 +140,39 @@ class RequesterSerializer(serializers.Serializer[Requester]):
     name = serializers.CharField()
     phone = serializers.CharField()
     wants_feedback = serializers.BooleanField()
+    channel = serializers.ChoiceField(choices=Channel.choices, allow_blank=True)
+    anonymous = serializers.BooleanField()
     masked = serializers.BooleanField()
+
+
+class PartySerializer(serializers.Serializer[Party]):
+    """A party of a dispute. Masked for those who do not work on the matter."""
+
+    id = serializers.UUIDField()
+    side = serializers.ChoiceField(choices=PartySide.choices)
+    side_label = serializers.CharField()
+    name = serializers.CharField()
+    phone = serializers.CharField()
+    address = serializers.CharField()
+    masked = serializers.BooleanField()
+
+
+class PeopleSerializer(serializers.Serializer[Any]):
+    """Who asked and who quarrels."""
+
+    requester = RequesterSerializer(allow_null=True)
+    parties = PartySerializer(many=True)
+
+
+class AnswerSerializer(serializers.Serializer[Any]):
+    """The requester's answer."""
+
+    grade = serializers.ChoiceField(choices=Grade.choices)
+    grade_label = serializers.CharField(source="get_grade_display")
+    solved = serializers.BooleanField()
+    channel = serializers.ChoiceField(choices=Channel.choices)
+    comment = serializers.CharField()
+    answered_at = serializers.DateTimeField()
 
 
 class PhotosSerializer(serializers.Serializer[Any]):
@@ -213,6 +244,7 @@ class DetailSerializer(IncidentSerializer):
     visited_at = serializers.DateTimeField(allow_null=True)
     closed_at = serializers.DateTimeField(allow_null=True)
     requester = serializers.SerializerMethodField()
+    parties = serializers.SerializerMethodField()
     uploads = serializers.SerializerMethodField()
     photos = serializers.SerializerMethodField()
     allowed_actions = serializers.SerializerMethodField()
@@ -222,13 +254,11 @@ class DetailSerializer(IncidentSerializer):
         asked: Requester | None = getattr(incident, "requester", None)
         if asked is None:
             return None
-        masked = not self.context["sees_requester"]
-        return {
-            "name": mask_name(asked.name) if masked else asked.name,
-            "phone": mask_phone(asked.phone) if masked else asked.phone,
-            "wants_feedback": asked.wants_feedback,
-            "masked": masked,
-        }
+        return dict(RequesterSerializer(asked.shown(in_full=self.context["sees_people"])).data)
+
+    @extend_schema_field(PartySerializer(many=True))
+    def get_parties(self, incident: Incident) -> list[dict[str, Any]]:
+        return [party.shown(in_full=self.context["sees_people"]) for party in self.context["parties"]]
 
     @extend_schema_field(UploadSerializer(many=True))
     def get_uploads(self, incident: Incident) -> Any:
@@ -272,7 +302,12 @@ class TransitionSerializer(serializers.Serializer[Transition]):
     responsible = PersonSerializer(allow_null=True)
 
     def get_label(self, row: Transition) -> str:
-        others = {REPORT: _("reported it"), OVERDUE: _("told the level above that it is late")}
+        others = {
+            REPORT: _("reported it"),
+            OVERDUE: _("told the level above that it is late"),
+            PARTIES: OTHER_ROWS[PARTIES],
+            JOIN: OTHER_ROWS[JOIN],
+        }
         move = TRANSITIONS.get(row.action)
         return str(move.done if move else others.get(row.action, row.action))
 

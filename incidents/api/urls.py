@@ -1,6 +1,6 @@
 from django.urls import path
 
-from incidents.api import views
+from incidents.api import people, views
 
 urlpatterns = [
     path("categories/", views.CategoryList.as_view(), name="categories"),
@@ -13,6 +13,11 @@ urlpatterns = [
     ),
     path("incidents/<uuid:pk>/history/", views.IncidentHistory.as_view(), name="incident-history"),
     path("incidents/<uuid:pk>/due/", views.IncidentDue.as_view(), name="incident-due"),
+    path("incidents/<uuid:pk>/parties/", people.PartyList.as_view(), name="incident-parties"),
+    path("incidents/<uuid:pk>/parties/remove/", people.PartyRemoval.as_view(), name="incident-party-removal"),
+    path("incidents/<uuid:pk>/reveal/", people.IncidentReveal.as_view(), name="incident-reveal"),
+    path("incidents/<uuid:pk>/answer/", people.IncidentAnswer.as_view(), name="incident-answer"),
+    path("incidents/<uuid:pk>/join/", people.IncidentJoin.as_view(), name="incident-join"),
     path("uploads/", views.UploadList.as_view(), name="uploads"),
     path("uploads/<uuid:pk>/file", views.UploadFile.as_view(), name="upload-file"),
 ]

@@ -45,10 +45,12 @@ from incidents.api.serializers import (
     UploadSerializer,
     in_brief,
 )
+from incidents.enums import CategoryKind
 from incidents.models import Category, Incident, Upload
 from incidents.permissions import allowed_actions, may_see_requester
 from incidents.querysets import RELATED, ListFilters
 from incidents.receipts import receipts_of
+from incidents.search.reading import search
 from incidents.workflow import TRANSITIONS
 
 MOST_AT_ONCE = 100
@@ -96,7 +98,11 @@ class IncidentList(View):
         asked = self.asked(IncidentQuery)
         as_of = clock.now()
         key = asked.pop("cursor", None)
-        page = Incident.objects.page_for(request.user, ListFilters(**asked), key)
+        filters = ListFilters(**asked)
+        if filters.q:
+            page = search(request.user, filters, key).page
+        else:
+            page = Incident.objects.page_for(request.user, filters, key)
         return listing(
             request,
             [in_brief(row) for row in page.rows],
@@ -181,18 +187,21 @@ class ReceiptList(View):
 class IncidentDetail(View):
     @extend_schema(operation_id="incident", responses=DetailSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
-        return Response(detail(request.user, _seen(request.user, pk)))
+        return Response(detail(request.user, seen(request.user, pk)))
 
 
-def _seen(user: User, pk: UUID) -> Incident:
+def seen(user: User, pk: UUID) -> Incident:
+    """One matter within scope, with what its page needs."""
     return one(Incident.objects.visible_to(user).select_related(*RELATED, "requester"), pk=pk)
 
 
 def detail(user: User, incident: Incident) -> Any:
+    parties = list(incident.parties.all()) if incident.category.kind == CategoryKind.DISPUTE else []
     context = {
         "uploads": list(Upload.objects.filter(incident=incident).order_by("created_at", "id")),
         "allowed": allowed_actions(user, incident),
-        "sees_requester": hasattr(incident, "requester") and may_see_requester(user, incident),
+        "parties": parties,
+        "sees_people": bool(parties or hasattr(incident, "requester")) and may_see_requester(user, incident),
     }
     return DetailSerializer(incident, context=context).data
 
@@ -211,7 +220,7 @@ class IncidentAction(View):
         """Takes one of the actions that the matter lists in `allowed_actions`, with the arguments listed there."""
         if action not in TRANSITIONS:
             raise Http404
-        incident = _seen(request.user, pk)
+        incident = seen(request.user, pk)
         given = self.taken(ActionInput)
         outcome = _act(request.user, incident, action, given)
         return answer(detail(request.user, outcome.incident), replayed=outcome.replayed, created=200)
@@ -241,7 +250,7 @@ class IncidentHistory(View):
     @extend_schema(operation_id="history", responses=HistorySerializer)
     def get(self, request: Request, pk: UUID) -> Response:
         """All steps, oldest first."""
-        incident = _seen(request.user, pk)
+        incident = seen(request.user, pk)
         rows = incident.history.select_related("actor", "entered_by", "responsible").order_by("seq")
         return Response(HistorySerializer({"results": rows}).data)
 
@@ -251,7 +260,7 @@ class IncidentDue(View):
     def get(self, request: Request, pk: UUID) -> Response:
         """Why it is due when it is due; with `start`, what if the clock had begun then."""
         asked = self.asked(DueQuery)
-        return Response(DueSerializer(due.explain(_seen(request.user, pk), start=asked.get("start"))).data)
+        return Response(DueSerializer(due.explain(seen(request.user, pk), start=asked.get("start"))).data)
 
 
 class UploadList(View):

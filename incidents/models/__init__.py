@@ -2,7 +2,9 @@
 
 from incidents.models.catalogue import Category, Procedure
 from incidents.models.history import CopiedNotice, Transition
-from incidents.models.incident import Incident, NumberSeries, Part, Requester, Upload
+from incidents.models.incident import Incident, NumberSeries, Part, Upload
+from incidents.models.people import Party, Requester, Reveal
+from incidents.models.search import SearchBlock, SearchEntry
 from incidents.models.time import ClockEvent, Escalation, Stage
 from incidents.models.voice import FeedbackRequest
 
@@ -15,8 +17,12 @@ __all__ = [
     "Incident",
     "NumberSeries",
     "Part",
+    "Party",
     "Procedure",
     "Requester",
+    "Reveal",
+    "SearchBlock",
+    "SearchEntry",
     "Stage",
     "Transition",
     "Upload",

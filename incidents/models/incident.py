@@ -1,4 +1,4 @@
-"""The incident, who has part in it, who asked, and its files."""
+"""The incident, who has part in it, and its files."""
 
 from django.conf import settings
 from django.db import models
@@ -104,6 +104,10 @@ class Incident(Listed, Repeatable):
     visited_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
 
+    search_stale = models.BooleanField(
+        default=True, editable=False
+    )  # the search index does not know it as it is
+
     objects = IncidentQuerySet.as_manager()
 
     class Meta:
@@ -142,6 +146,9 @@ class Incident(Listed, Repeatable):
                 fields=["township_code", "external_no"], condition=~Q(external_no=""), name="inc_external"
             ),
             models.Index(fields=["escalate_at"], condition=Q(escalate_at__isnull=False), name="inc_escalate"),
+            models.Index(
+                fields=["reported_at", "id"], condition=Q(search_stale=True), name="inc_search_stale"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -163,18 +170,6 @@ class Incident(Listed, Repeatable):
         return str(self.responsible_grid_id or self.township_code)
 
 
-class Requester(models.Model):
-    """Who asked. Masked outside the case at hand."""
-
-    incident = models.OneToOneField(Incident, models.CASCADE, primary_key=True, related_name="requester")
-    name = models.CharField(_("name"), max_length=40, blank=True)
-    phone = models.CharField(_("phone"), max_length=30, blank=True)
-    wants_feedback = models.BooleanField(_("wants an answer"), default=True)
-
-    def __str__(self) -> str:
-        return str(self.incident_id)
-
-
 class Part(Listed):
     """Somebody's part in one incident: sight of it and nothing around it. Sight stays after it ends, acting does not."""
 
@@ -187,6 +182,7 @@ class Part(Listed):
     since = models.DateTimeField(default=clock.now)
     until = models.DateTimeField(null=True)
     township_code = models.CharField(max_length=9)
+    in_search = models.BooleanField(default=False, editable=False)  # the search index knows of this sight
 
     objects = PartQuerySet.as_manager()
 
@@ -208,6 +204,7 @@ class Part(Listed):
         indexes = [
             *list_indexes("member", "part_member", "incident"),
             *list_indexes("department", "part_dept", "incident"),
+            models.Index(fields=["id"], condition=Q(in_search=False), name="part_not_in_search"),
         ]
 
     def __str__(self) -> str:

@@ -6,26 +6,29 @@ from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from gridgov.common.pages import key_asked, page_url
 from grids.enums import Verb
 from grids.querysets import places_of
-from incidents.filters import FilterForm, count_asked, counted, page_asked
+from incidents.filters import FilterForm, count_asked, counted, found_by_words, page_asked
 from incidents.permissions import can_import
+from incidents.views.found import answer_words
 from members.querysets import standing_of
 
 
 @login_required
 @require_safe
 def incidents(request: HttpRequest) -> HttpResponse:
-    """What one sees, newest arrival first. A number that is found leads straight to its matter."""
+    """What one sees, newest arrival first; with words, what they find."""
     user = request.user
     form = FilterForm(request.GET, user=user)
-    page = page_asked(user, form, key_asked(request, UUID))
-    if form.asked.get("q") and len(page.rows) == 1:
-        return redirect("incidents:detail", page.rows[0].pk)
+    key = key_asked(request, UUID)
+    found = found_by_words(user, form, key)  # type: ignore[arg-type]
+    if found is not None:
+        return answer_words(request, form, found)
+    page = page_asked(user, form, key)
     context = {
         "form": form,
         "page": page,
