@@ -1,0 +1,80 @@
+"""The migrations make the very tables that the models describe. Other tests make theirs straight from the models, in a tenth
+of the time (pytest.ini), so here is the only place where migrations run as on a real installation."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg2
+import pytest
+from django.conf import settings
+from django.db import connection
+
+ROOT = Path(__file__).resolve().parent.parent
+OURS = ("common_", "grids_", "members_", "incidents_", "inspections_", "assessments_")
+SAY = "import django; django.setup(); from tests.test_migrations import tables; import json; print(json.dumps(tables()))"
+
+
+def tables() -> dict[str, dict[str, Any]]:
+    """Each table of ours -> its columns with their types, and its indexes and constraints with their columns and kinds."""
+    look = connection.introspection
+    with connection.cursor() as cursor:
+        return {
+            name: _table(cursor, name) for name in sorted(look.table_names(cursor)) if name.startswith(OURS)
+        }
+
+
+def _table(cursor: Any, name: str) -> dict[str, Any]:
+    look = connection.introspection
+    columns = {
+        column.name: [str(column.type_code), str(column.null_ok)]
+        for column in look.get_table_description(cursor, name)
+    }
+    constraints = look.get_constraints(cursor, name).values()
+    kinds = ("primary_key", "unique", "index", "check", "foreign_key")
+    said = [[row["columns"], *(bool(row[kind]) for kind in kinds)] for row in constraints]
+    return {"columns": columns, "constraints": sorted(said, key=str)}
+
+
+@pytest.fixture
+def empty_database(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The environment of a new installation of this profile, and its own empty database."""
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    environment |= {"GRIDGOV_DATA": str(tmp_path), "SECRET_KEY": "only-for-tests"}
+    if settings.PROFILE == "embedded":
+        environment.pop("DATABASE_URL", None)
+        environment.pop("REDIS_URL", None)
+        yield environment
+        return
+    server = os.environ["DATABASE_URL"]
+    name = f"test_gridgov_migrations_{uuid4().hex[:12]}"
+    admin = psycopg2.connect(server)
+    admin.autocommit = True
+    with admin.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+    try:
+        yield environment | {"DATABASE_URL": f"{server.rpartition('/')[0]}/{name}"}
+    finally:
+        with admin.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        admin.close()
+
+
+def run(environment: dict[str, str], *arguments: str) -> str:
+    command = [sys.executable, *arguments]
+    answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
+
+
+@pytest.mark.django_db
+def test_migrations_make_the_tables_of_the_models(empty_database):
+    settled = empty_database | {"DJANGO_SETTINGS_MODULE": "gridgov.settings"}
+    run(settled, "manage.py", "migrate", "-v", "0")
+    made = json.loads(run(settled, "-c", SAY))
+    assert made and made == json.loads(json.dumps(tables()))
