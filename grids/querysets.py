@@ -15,6 +15,7 @@ from django.db import connection, models
 from django.db.models import Exists, OuterRef, Q
 
 from gridgov.common import worktime
+from gridgov.common.prepared import Prepared
 from grids.enums import Kind, Verb
 
 if TYPE_CHECKING:
@@ -133,7 +134,10 @@ class GridQuerySet(models.QuerySet["Grid"]):
 class CalendarQuerySet(models.QuerySet["Calendar"]):
     def of(self, township_code: str) -> worktime.Calendar:
         """A township's working time, for counting: one query, and one more when it changed. Raises DoesNotExist."""
-        row = self.get(pk=township_code)
+        rows = CALENDAR_OF(township_code)
+        if not rows:
+            raise self.model.DoesNotExist(township_code)
+        row = rows[0]
         version, found = _calendars.get(township_code, (0, None))
         if found is None or version != row.version:
             found = counting(row)
@@ -141,6 +145,9 @@ class CalendarQuerySet(models.QuerySet["Calendar"]):
         return found
 
 
+CALENDAR_OF: Prepared[Calendar] = Prepared(
+    lambda township: apps.get_model("grids", "Calendar")._default_manager.filter(pk=township)
+)
 # Township -> version and what was built from it; a process serves few townships.
 _calendars: dict[str, tuple[int, worktime.Calendar]] = {}
 

@@ -13,6 +13,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Length
 
 from gridgov.common import clock
+from gridgov.common.prepared import Prepared
 from grids.enums import Verb
 from grids.querysets import any_of, lineage, places_of, remembered
 
@@ -111,15 +112,9 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
         """Code -> who answers, for many grids in one query (ancestors included)."""
         wanted = set(codes)
         chain = {step for code in wanted for step in lineage(code)}
-        rows = (
-            self.answering()
-            .filter(post__grid__in=chain)
-            .select_related("member", "post")
-            .only("is_main", "since", "leave", "post__grid", "member__name", "member__user")
-        )
         there: dict[str, Appointment] = {}
         on_leave: dict[str, Appointment] = {}
-        for row in rows:
+        for row in ANSWERING_FOR(clock.today(), list(chain)) if chain else ():
             (on_leave if row.away else there).setdefault(str(row.post.grid_id), row)  # type: ignore[attr-defined]
         found = {}
         for code in wanted:
@@ -135,6 +130,38 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
         return self.filter(
             any_of(places_of(user)[Verb.MANAGE], prefix="post__", grid="grid") | Q(member__user=user.pk)
         )
+
+
+ANSWERING_FOR = Prepared(
+    lambda day, codes: (
+        _appointments()
+        .answering(day)
+        .filter(post__grid__in=codes)
+        .select_related("member", "post")
+        .only("is_main", "since", "leave", "post__grid", "member__name", "member__user")
+    )
+)
+HELD_BY: Prepared[Any] = Prepared(
+    lambda day, member: (
+        _appointments()
+        .current(day)
+        .filter(member=member)
+        .values(
+            "post__grid",
+            "post__department",
+            "post__township_code",
+            "post__role__permissions",
+            "leave__member",
+        )
+        .order_by("id")
+    )
+)
+
+
+def _appointments() -> AppointmentQuerySet:
+    """Models import this module."""
+    found: AppointmentQuerySet = apps.get_model("members", "Appointment")._default_manager.all()
+    return found
 
 
 class PostQuerySet(models.QuerySet["Post"]):
@@ -210,15 +237,7 @@ def _ask_standing(user: Any) -> Standing:
 
 def posts_held(member: Member) -> list[dict[str, Any]]:
     """What a member's current appointments carry; one query."""
-    held = apps.get_model("members", "Appointment")._default_manager.current().filter(member=member)
-    columns = (
-        "post__grid",
-        "post__department",
-        "post__township_code",
-        "post__role__permissions",
-        "leave__member",
-    )
-    return list(held.values(*columns).order_by("id"))
+    return HELD_BY(clock.today(), member.pk)
 
 
 def standing_from(member: Member, posts: Iterable[Mapping[str, Any]]) -> Standing:

@@ -11,6 +11,7 @@ from gridgov.common.api.fields import Coordinate, Cursor, Moment, Strict, Uuid, 
 from gridgov.common.enums import Channel, FileKind
 from gridgov.common.errors import Forbidden, Invalid
 from gridgov.common.models import User
+from gridgov.common.prepared import Prepared
 from grids.api.serializers import CODE
 from grids.enums import Verb
 from grids.models import Grid
@@ -207,8 +208,7 @@ class Named:
         self.grids = {grid.code: grid for grid in rows}
         towns = {grid.township_code for grid in self.grids.values()}
         kinds = {report["category"] for report in reports if "category" in report}
-        asked = Category.objects.active().select_related("procedure")
-        found = asked.filter(township__in=towns, code__in=kinds) if towns and kinds else ()
+        found = CATEGORIES_NAMED(list(towns), list(kinds)) if towns and kinds else ()
         self.categories = {(str(row.township_id), row.code): row for row in found}
 
     def grid(self, code: str) -> Grid:
@@ -231,11 +231,20 @@ def named_grid(user: User, code: str) -> Grid:
 
 
 def named_category(township_code: str, code: str) -> Category:
-    rows = Category.objects.active().filter(township=township_code, code=code)
-    category = rows.select_related("procedure").first()
-    if category is None:
+    found = CATEGORIES_NAMED([township_code], [code])
+    if not found:
         raise unknown("unknown_category", "category", _("There is no such category here."))
-    return category
+    return found[0]
+
+
+CATEGORIES_NAMED = Prepared(
+    lambda townships, codes: (
+        Category.objects.active()
+        .filter(township__in=townships, code__in=codes)
+        .select_related("procedure")
+        .order_by()
+    )
+)
 
 
 def named_unit(user: User, incident: Incident, to: Mapping[str, Any]) -> Grid | Department:

@@ -1,7 +1,9 @@
 """The base of the API's views, and the answer to addresses that do not exist."""
 
+from functools import cache
 from typing import Any, TypeVar
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.datastructures import MultiValueDict
@@ -35,10 +37,10 @@ class View(APIView):
 
 def one(rows: QuerySet[Row], **key: Any) -> Row:
     """The one row in scope; outside it and absent look the same."""
-    found = rows.filter(**key).first()
-    if found is None:
-        raise NotVisible(_("There is no such thing here, or it is not yours to see."))
-    return found
+    try:
+        return rows.get(**key)
+    except ObjectDoesNotExist as error:
+        raise NotVisible(_("There is no such thing here, or it is not yours to see.")) from error
 
 
 def checked(shape: Serializer, data: Any) -> dict[str, Any]:
@@ -48,9 +50,13 @@ def checked(shape: Serializer, data: Any) -> dict[str, Any]:
         if twice:
             raise serializers.ValidationError({name: [_("Give this only once.")] for name in twice})
         data = data.dict()
-    serializer = shape(data=data)
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)
+    return dict(_ready(shape).run_validation(data))
+
+
+@cache
+def _ready(shape: Serializer) -> serializers.Serializer[Any]:
+    """One instance per process: checking keeps nothing in it, and making its fields anew took as long as the check."""
+    return shape()
 
 
 class AnyFormat(BaseContentNegotiation):

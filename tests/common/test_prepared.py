@@ -1,0 +1,73 @@
+"""A prepared query answers what the ORM would, whatever it was asked first, and keeps nothing of it."""
+
+from datetime import date, timedelta
+
+import pytest
+from django.db import connection
+from django.db.models import Q
+from django.test.utils import CaptureQueriesContext
+
+from gridgov.common import clock
+from gridgov.common.prepared import LONG, Prepared
+from grids.models import Grid
+from members.models import Appointment, Member
+from tests.factories import township
+
+
+@pytest.fixture
+def town(db):
+    return township()
+
+
+def test_prepared_query_answers_anew_for_each_value(town):
+    named = Prepared(lambda code: Grid.objects.filter(code=code).select_related("parent"))
+    for grid in (*town.groups, *town.villages):
+        with CaptureQueriesContext(connection) as asked:
+            found = named(grid.code)
+            assert [one.parent.code for one in found] == [grid.parent_id]
+        assert found == [grid]
+        assert len(asked) == 1
+    assert named("000000000") == []
+    assert len(named.built) == 1
+
+
+def test_prepared_query_takes_lists_of_any_length(town):
+    named = Prepared(lambda codes: Grid.objects.filter(code__in=codes).order_by("code"))
+    codes = sorted(grid.code for grid in (*town.groups, *town.villages))
+    for number in (1, 2, len(codes), 2, 1):
+        assert [grid.code for grid in named(codes[:number])] == codes[:number]
+    many = [f"{number:015d}" for number in range(LONG)]
+    assert [grid.code for grid in named([*codes, *many])] == codes
+    assert all(shape[0][0] <= LONG for shape in named.built)
+
+
+def test_prepared_query_takes_ids_numbers_and_days(town):
+    held = Prepared(
+        lambda day, member, department: Appointment.objects.current(day).filter(
+            Q(member=member) | Q(post__department=department)
+        )
+    )
+    officer = Appointment.objects.exclude(post__department=None).select_related("post").first()
+    worker = Appointment.objects.filter(member=town.worker.member).first()
+    today = clock.today()
+    assert set(held(today, worker.member_id, officer.post.department_id)) >= {worker, officer}
+    assert held(worker.since - timedelta(days=1), worker.member_id, 0) == []
+
+
+def test_prepared_query_gives_new_objects_each_time(town):
+    named = Prepared(lambda member: Member.objects.filter(pk=member))
+    first = named(town.worker.member.pk)[0]
+    first.name = "改"
+    assert named(town.worker.member.pk)[0].name == town.worker.member.name
+
+
+def test_prepared_query_refuses_a_day_that_is_no_value(db):
+    ages = Prepared(lambda member: Appointment.objects.current(date(2026, 1, 1)).filter(post=member))
+    with pytest.raises(ValueError, match="day 2026-01-01"):
+        ages(1)
+
+
+def test_prepared_query_refuses_to_lose_a_value(db):
+    lost = Prepared(lambda name: Member.objects.filter(name=name.upper()))
+    with pytest.raises(ValueError, match="lost"):
+        lost("a")
