@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Status(models.TextChoices):
@@ -101,3 +102,13 @@ class Grade(models.IntegerChoices):
     BASICALLY_SATISFIED = 3, _("basically satisfied")
     DISSATISFIED = 4, _("dissatisfied")
     VERY_DISSATISFIED = 5, _("very dissatisfied")
+
+
+class MediationOutcome(models.TextChoices):
+    """How one mediation of a dispute ended."""
+
+    CONTINUED = "continued", _("to be continued")
+    WRITTEN = "written", _("written agreement")
+    ORAL = "oral", _("oral agreement")
+    FAILED = "failed", _("no agreement")
+    WITHDRAWN = "withdrawn", pgettext_lazy("mediation", "withdrawn")

@@ -12,7 +12,7 @@ from gridgov.common.errors import Conflict, DomainError, Forbidden, Invalid
 from grids.enums import Kind, Verb
 from grids.models import Rule
 from grids.querysets import holds, places_of
-from incidents.enums import OnOverdue
+from incidents.enums import CategoryKind, OnOverdue, Status
 from incidents.models import Escalation, Incident, Requester
 from incidents.workflow import ARGUMENTS, TRANSITIONS, Move, Who
 from members.querysets import standing_of
@@ -103,6 +103,16 @@ def may_notify(user: User, incident: Incident) -> bool:
         incident.is_open
         and standing_of(user).member is not None
         and any(holds(user, verb, incident.unit_code) for verb in (Verb.COORDINATE, Verb.SUPERVISE))
+    )
+
+
+def may_mediate(user: User, incident: Incident) -> bool:
+    """Whoever works on a dispute that still counts."""
+    gone = (Status.REJECTED, Status.WITHDRAWN, Status.MERGED, Status.VOID)
+    return (
+        incident.category.kind == CategoryKind.DISPUTE
+        and incident.status not in gone
+        and has_part_or_place(user, incident, (Verb.HANDLE, Verb.COORDINATE))
     )
 
 

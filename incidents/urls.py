@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from incidents.views import importing, lists, matter, public, report, uploads
+from incidents.views import importing, lists, matter, mediation, papers, public, report, uploads
 
 app_name = "incidents"
 
@@ -20,5 +20,9 @@ urlpatterns = [
     path("<uuid:pk>/", matter.matter, name="detail"),
     path("<uuid:pk>/actions/<slug:action>/", matter.act, name="act"),
     path("<uuid:pk>/notice/", matter.copied, name="notice"),
+    path("<uuid:pk>/mediations/new/", mediation.mediation, name="new-mediation"),
+    path("<uuid:pk>/mediations/<uuid:mediation_pk>/", mediation.mediation, name="mediation"),
+    path("<uuid:pk>/mediations/<uuid:mediation_pk>/<slug:name>/", papers.paper, name="mediation-paper"),
+    path("<uuid:pk>/papers/<slug:name>/", papers.paper, name="paper"),
     path("<uuid:pk>/slip/", public.slip, name="slip"),
 ]

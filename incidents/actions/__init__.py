@@ -5,6 +5,7 @@ Every action is one atomic block: check, compare-and-set on (status, version), h
 
 from incidents.actions.files import attach, discard
 from incidents.actions.joining import join
+from incidents.actions.mediation import correct_mediation, record_mediation
 from incidents.actions.notices import copied_notice
 from incidents.actions.people import add_party, record_answer, remove_party, reveal
 from incidents.actions.performing import perform
@@ -21,6 +22,7 @@ __all__ = [
     "answer_feedback",
     "attach",
     "copied_notice",
+    "correct_mediation",
     "discard",
     "follow_posts",
     "follow_succession",
@@ -28,6 +30,7 @@ __all__ = [
     "join",
     "perform",
     "record_answer",
+    "record_mediation",
     "remove_party",
     "report",
     "reveal",

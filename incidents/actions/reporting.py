@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from gridgov.common import clock
@@ -20,11 +20,12 @@ from grids.models import Calendar, Grid
 from grids.querysets import places_of
 from incidents.actions.case import ARRIVED, lead_part
 from incidents.actions.files import collect_waiting
+from incidents.actions.numbers import next_number
 from incidents.actions.people import party_rows
 from incidents.actions.performing import perform
 from incidents.actions.result import Outcome, replay_of
 from incidents.enums import PartRole, Purpose, Source, Status
-from incidents.models import Category, Incident, NumberSeries, Part, Party, Requester, Stage, Transition
+from incidents.models import Category, Incident, Part, Party, Requester, Stage, Transition
 from incidents.models.time import TOTAL_NUMBER
 from incidents.workflow import REPORT, ProcedureSpec
 from members.actions import tell
@@ -250,17 +251,3 @@ def _tell(incident: Incident, reporter: Member, helpers: list[Member]) -> None:
             link=f"/incidents/{incident.pk}/",
             kind=MessageKind.ARRIVED,
         )
-
-
-def next_number(township_code: str, at: datetime) -> str:
-    """`YYYYMMDD-NNNN` of the township and day of arrival; one statement, and the row's lock keeps the order."""
-    day = clock.local(at).date()
-    table = NumberSeries._meta.db_table
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {table} (township_code, day, last) VALUES (%s, %s, 1) "  # noqa: S608  our own table's name
-            f"ON CONFLICT (township_code, day) DO UPDATE SET last = {table}.last + 1 RETURNING last",
-            [township_code, connection.ops.adapt_datefield_value(day)],
-        )
-        (last,) = cursor.fetchone()
-    return f"{day:%Y%m%d}-{last:04d}"

@@ -3,6 +3,7 @@
 from incidents.models.catalogue import Category, Procedure
 from incidents.models.history import CopiedNotice, Transition
 from incidents.models.incident import Incident, NumberSeries, Part, Upload
+from incidents.models.mediation import Mediation, MediationSeries
 from incidents.models.people import Party, Requester, Reveal
 from incidents.models.search import SearchBlock, SearchEntry
 from incidents.models.time import ClockEvent, Escalation, Stage
@@ -15,6 +16,8 @@ __all__ = [
     "Escalation",
     "FeedbackRequest",
     "Incident",
+    "Mediation",
+    "MediationSeries",
     "NumberSeries",
     "Part",
     "Party",

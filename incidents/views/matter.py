@@ -10,12 +10,11 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from gridgov.common.api.repeat import body_hash
 from gridgov.common.errors import DomainError, Invalid
 from gridgov.common.forms import show_refusal
 from gridgov.common.masking import mask_name, mask_phone
@@ -27,19 +26,22 @@ from incidents.actions import copied_notice, perform
 from incidents.actions.notices import notice_about, notice_text
 from incidents.actions.result import replay_of
 from incidents.due import explain
+from incidents.enums import CategoryKind
 from incidents.forms import ActionForm, NoticeForm
-from incidents.models import FeedbackRequest, Incident, Transition
+from incidents.models import FeedbackRequest, Incident, Mediation, Transition
 from incidents.permissions import (
     Owed,
     allowed_actions,
     at_unit,
+    may_mediate,
     may_notify,
     may_see_requester,
     obligatory,
     owed_before_closing,
     refusal,
 )
-from incidents.querysets import RELATED
+from incidents.views import papers
+from incidents.views.scope import content_hash, seen
 from incidents.views.timeline import story
 from incidents.views.uploads import files_of, keep
 from incidents.workflow import TRANSITIONS
@@ -124,11 +126,6 @@ def copied(request: HttpRequest, pk: UUID) -> HttpResponse:
     return redirect("incidents:detail", incident.pk)
 
 
-def seen(user: Any, pk: UUID) -> Incident:
-    """One matter within scope; outside is not found."""
-    return get_object_or_404(Incident.objects.visible_to(user).select_related(*RELATED, "requester"), pk=pk)
-
-
 def take(request: HttpRequest, incident: Incident, action: str, form: ActionForm) -> Incident:
     """In the order of rules.md: replay, not yours, state, what is missing."""
     user: Any = request.user
@@ -155,17 +152,6 @@ def take(request: HttpRequest, incident: Incident, action: str, form: ActionForm
         version=form.cleaned_data["version"],
         **arguments,
     ).incident
-
-
-def content_hash(request: HttpRequest, *about: Any) -> str:
-    """Of everything that was typed and chosen: a double click is one call, something else under its name is not."""
-    typed = {
-        name: values
-        for name, values in request.POST.lists()
-        if name not in ("csrfmiddlewaretoken", "version")
-    }
-    files = [[file.name, file.size] for name in request.FILES for file in request.FILES.getlist(name)]
-    return body_hash([typed, files], *about)
 
 
 # --- the page ----------------------------------------------------------------------------------------------------
@@ -200,6 +186,9 @@ def _page(
         "dangerous": [offer for offer in offers if offer.name in WARNINGS],
         "rule": rule,
         "notice": _notice(user, incident),
+        "papers": papers.offered(user, incident),
+        "may_mediate": may_mediate(user, incident),
+        "mediations": _mediations(incident),
     }
     return render(request, "incidents/matter.html", context, status=status)
 
@@ -227,6 +216,12 @@ def offers_for(
         name, form = refused
         offers.append(Offer(name, str(TRANSITIONS[name].label), form, is_open=True, refused=True))
     return sorted(offers, key=lambda offer: (not offer.refused, not offer.is_main))
+
+
+def _mediations(incident: Incident) -> list[Mediation]:
+    if incident.category.kind != CategoryKind.DISPUTE:
+        return []
+    return list(incident.mediations.order_by("held_at", "id"))  # type: ignore[attr-defined]
 
 
 def _notice(user: User, incident: Incident) -> dict[str, Any] | None:

@@ -20,7 +20,7 @@ from incidents.actions import answer_feedback
 from incidents.forms import FeedbackForm
 from incidents.models import FeedbackRequest
 from incidents.permissions import may_see_requester
-from incidents.views.matter import seen
+from incidents.views.scope import seen
 
 TRIES_PER_MINUTE = 30
 

@@ -23,7 +23,7 @@ from incidents.actions.result import replay_of
 from incidents.forms import ReportForm
 from incidents.models import Category, Incident, Upload
 from incidents.querysets import UploadQuerySet
-from incidents.views.matter import content_hash
+from incidents.views.scope import content_hash
 from incidents.views.uploads import keep
 from members.querysets import standing_of
 

@@ -1,0 +1,37 @@
+"""Numbers without gaps or twins: one upsert each, whose row lock keeps the order until the transaction ends."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import Model
+
+from gridgov.common import clock
+from incidents.models import MediationSeries, NumberSeries
+
+
+def next_number(township_code: str, at: datetime) -> str:
+    """`YYYYMMDD-NNNN` of the township and day of arrival."""
+    day = clock.local(at).date()
+    last = _next(NumberSeries, township_code=township_code, day=connection.ops.adapt_datefield_value(day))
+    return f"{day:%Y%m%d}-{last:04d}"
+
+
+def next_mediation_number(township_code: str, at: datetime) -> str:
+    """`YYYY-NNNN` of the township and year in which it is entered."""
+    year = clock.local(at).year
+    return f"{year}-{_next(MediationSeries, township_code=township_code, year=year):04d}"
+
+
+def _next(series: type[Model], **key: Any) -> int:
+    table, columns = series._meta.db_table, ", ".join(key)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} ({columns}, last) VALUES ({', '.join(['%s'] * len(key))}, 1) "  # noqa: S608  our own names
+            f"ON CONFLICT ({columns}) DO UPDATE SET last = {table}.last + 1 RETURNING last",
+            list(key.values()),
+        )
+        (last,) = cursor.fetchone()
+    return int(last)
