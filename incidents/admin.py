@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html, format_html_join
@@ -22,11 +22,12 @@ from gridgov.common.forms import show_refusal
 from grids.admin import TownshipAdmin
 from grids.enums import Verb
 from grids.querysets import condition, places_of
-from incidents.actions import perform
+from incidents.actions import NewProcedure, perform, publish_procedures
 from incidents.forms import ActionForm
 from incidents.models import Category, Incident, Procedure, Transition
 from incidents.permissions import may_see_requester, obligatory, owed_before_closing
 from incidents.querysets import RELATED
+from incidents.spec_form import SpecForm, said
 from incidents.templatetags.matters import time_left
 from incidents.views.matter import offers_for, take
 from incidents.workflow import OTHER_ROWS, TRANSITIONS
@@ -252,12 +253,48 @@ class CategoryAdmin(TownshipAdmin):
 
 @admin.register(Procedure)
 class ProcedureAdmin(TownshipAdmin):
-    """A version is never edited: a running matter keeps the one it began with."""
+    """A version is never edited: a running matter keeps the one it began with. A change is a further version."""
 
     list_display = ("name", "code", "version", "is_current")
     list_filter = ("is_current",)
     ordering = ("township", "code", "-version")
-    fields = ("name", "code", "version", "is_current", "data")
+    fields = ("name", "code", "version", "is_current", "in_words")
+    change_form_template = "admin/incidents/procedure/change_form.html"
+
+    @admin.display(description=gettext_lazy("steps and limits"))
+    def in_words(self, procedure: Procedure) -> str:
+        return format_html_join("", "{}: <strong>{}</strong><br>", said(procedure.spec))
 
     def may_change(self, user: Any, row: Any = None) -> bool:
         return False
+
+    def get_urls(self) -> list[Any]:
+        publish = self.admin_site.admin_view(self.publish)
+        return [path("<int:pk>/publish/", publish, name="incidents_procedure_publish"), *super().get_urls()]
+
+    def publish(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """A copy to be changed; what changes is shown before it is published."""
+        self._must_open(request)
+        procedure = self.get_object(request, str(pk))
+        user: Any = request.user
+        form = SpecForm(request.POST if request.method == "POST" else None, procedure=procedure)
+        if form.is_valid() and "confirm" in request.POST:
+            new = NewProcedure(
+                procedure.code, form.cleaned_data["name"], form.data_of_spec, based_on=procedure.version
+            )
+            try:
+                made = publish_procedures(township=procedure.township, procedures=[new], user=user)[0]
+            except DomainError as error:
+                show_refusal(form, error)
+            else:
+                messages.success(request, _("%(procedure)s is published.") % {"procedure": made})
+                return redirect("admin:incidents_procedure_change", made.pk)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "original": procedure,
+            "title": _("Change and publish: %(procedure)s") % {"procedure": procedure},
+            "form": form,
+            "changes": form.changes if form.is_bound and form.is_valid() else None,
+        }
+        return render(request, "admin/incidents/procedure/publish.html", context)

@@ -5,7 +5,7 @@ plan's; what the township changed itself stays and is named.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db import models, transaction
 from django.utils.translation import gettext as _
@@ -276,40 +276,3 @@ def fill_posts(*, township: Township, grids: Sequence[Grid] | None = None) -> li
             for post in tiers[grid.depth].posts
         ]
     )
-
-
-class NewProcedure(NamedTuple):
-    """A further version of a procedure, or its first."""
-
-    code: str
-    name: str
-    data: Mapping[str, Any]
-    rule_id: str = ""
-
-
-@transaction.atomic
-def publish_procedures(*, township: Grid, procedures: Sequence[NewProcedure]) -> list[Procedure]:
-    """New versions become current for what begins from now on; running matters keep theirs."""
-    codes = [new.code for new in procedures]
-    current = {
-        p.code: p for p in Procedure.objects.filter(township=township, code__in=codes, is_current=True)
-    }
-    made = []
-    for new in procedures:
-        before = current.get(new.code)
-        made.append(
-            Procedure(
-                township=township,
-                code=new.code,
-                version=before.version + 1 if before else 1,
-                name=new.name,
-                rule_id=new.rule_id or (before.rule_id if before else ""),
-                data=dict(new.data),
-            )
-        )
-        made[-1].clean()
-    Procedure.objects.filter(pk__in=[p.pk for p in current.values()]).update(is_current=False)
-    Procedure.objects.bulk_create(made)
-    for procedure in made:
-        Category.objects.filter(township=township, procedure__code=procedure.code).update(procedure=procedure)
-    return made

@@ -15,11 +15,11 @@ from django.utils.translation import gettext as _
 from gridgov.common import clock
 from gridgov.common.errors import Conflict
 from gridgov.common.models import User
-from gridgov.plans.actions import NewProcedure, publish_procedures
 from gridgov.plans.schema import chinese_number
 from grids.actions import NewGrid, add_grids
 from grids.enums import Kind
 from grids.models import Grid, Township
+from incidents.actions import NewProcedure, publish_procedures
 from incidents.enums import CategoryKind
 from incidents.models import Category, Procedure
 from members.actions import NewPerson, appoint_many, create_departments, create_people

@@ -10,6 +10,7 @@ from incidents.actions.notices import copied_notice
 from incidents.actions.people import add_party, record_answer, remove_party, reveal
 from incidents.actions.performing import perform
 from incidents.actions.posts import follow_posts, follow_succession
+from incidents.actions.publishing import NewProcedure, publish_procedures
 from incidents.actions.reporting import report
 from incidents.actions.result import Outcome
 from incidents.actions.searching import index_waiting
@@ -17,6 +18,7 @@ from incidents.actions.sweeping import sweep
 from incidents.actions.voice import answer_feedback
 
 __all__ = [
+    "NewProcedure",
     "Outcome",
     "add_party",
     "answer_feedback",
@@ -29,6 +31,7 @@ __all__ = [
     "index_waiting",
     "join",
     "perform",
+    "publish_procedures",
     "record_answer",
     "record_mediation",
     "remove_party",

@@ -7,11 +7,10 @@ from django.utils import translation
 
 from gridgov.common import clock as gridgov_clock
 from gridgov.common.worktime import Kind, Limit, Step, StepKind, Unit
-from gridgov.plans.actions import NewProcedure, publish_procedures
 from grids.models import CalendarDay
 from grids.querysets import forget_calendars
 from incidents import due
-from incidents.actions import report, sweep
+from incidents.actions import NewProcedure, publish_procedures, report, sweep
 from incidents.models import ClockEvent, Incident, Stage
 from tests.factories import township
 from tests.incidents.acting import do

@@ -6,8 +6,7 @@ import pytest
 
 from gridgov.common.enums import Channel
 from gridgov.common.errors import Conflict, Forbidden, Invalid, NotVisible
-from gridgov.plans.actions import NewProcedure, publish_procedures
-from incidents.actions import answer_feedback
+from incidents.actions import NewProcedure, answer_feedback, publish_procedures
 from incidents.enums import Grade, PartRole, Source, Status
 from incidents.loop_check import breaches
 from incidents.models import ClockEvent, FeedbackRequest, Incident, Part, Stage, Transition

@@ -8,8 +8,7 @@ from django.db import connections
 
 from gridgov.common import clock as gridgov_clock
 from gridgov.common.errors import Forbidden
-from gridgov.plans.actions import NewProcedure, publish_procedures
-from incidents.actions import perform, report, sweep
+from incidents.actions import NewProcedure, perform, publish_procedures, report, sweep
 from incidents.loop_check import breaches
 from incidents.models import Escalation, Incident, Transition
 from members.models import InboxMessage

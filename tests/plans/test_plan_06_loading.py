@@ -11,13 +11,14 @@ from django.test.utils import CaptureQueriesContext
 from gridgov.common.errors import Conflict, Invalid, NotVisible
 from gridgov.common.models import User
 from gridgov.plans import loader
-from gridgov.plans.actions import NewProcedure, load_plan, publish_procedures, set_up
+from gridgov.plans.actions import load_plan, set_up
 from gridgov.plans.divisions import demo_place, short_name
 from gridgov.plans.schema import RuleSpec, chinese_number
 from gridgov.simulation.seed import seed
 from grids.actions import NewGrid, add_grids, check_setup
 from grids.enums import Kind, Use
 from grids.models import Grid, Rule, Tier, Township
+from incidents.actions import NewProcedure, publish_procedures
 from incidents.models import Category, Procedure
 from members.models import Duty, Member, Post, Role
 from tests.factories import township

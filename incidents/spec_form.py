@@ -1,0 +1,188 @@
+"""A procedure as a form: built from the fields of its spec, so that what a spec may say and what the form asks agree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import Any, NamedTuple, get_args, get_origin
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from pydantic import ValidationError as SpecError
+
+from gridgov.common.worktime import Limit, Unit
+from incidents.due import limit_text
+from incidents.models import Procedure
+from incidents.workflow import LIMIT_KEYS, ProcedureSpec
+
+LABELS: Mapping[str, Any] = {
+    "start": gettext_lazy("Who receives a report"),
+    "helpers": gettext_lazy("Levels that are told and keep it in sight"),
+    "important": gettext_lazy("Always an important matter"),
+    "feedback": gettext_lazy("Feedback to the requester before closing"),
+    "return_visit": gettext_lazy("Return visit before closing"),
+    "verify": gettext_lazy("Verification of the result"),
+    "approval": gettext_lazy("Approval by the township before handling"),
+    "may_skip": gettext_lazy("May be passed up past a level"),
+    "on_overdue": gettext_lazy("When it is late"),
+}
+VALUES: Mapping[tuple[str, str], Any] = {
+    ("start", "own"): gettext_lazy("the unit where it is reported"),
+    ("start", "township"): gettext_lazy("the township"),
+    ("feedback", "requester"): gettext_lazy("where somebody asked"),
+    ("feedback", "none"): gettext_lazy("not needed"),
+    ("return_visit", "none"): gettext_lazy("not needed"),
+    ("return_visit", "important"): gettext_lazy("for important matters"),
+    ("return_visit", "all"): gettext_lazy("for all"),
+    ("verify", "above"): gettext_lazy("by the unit above"),
+    ("verify", "none"): gettext_lazy("not needed"),
+    ("approval", "none"): gettext_lazy("not needed"),
+    ("approval", "important"): gettext_lazy("for important matters"),
+    ("approval", "all"): gettext_lazy("for all"),
+}
+LIMITS: Mapping[str, Any] = {
+    "group": gettext_lazy("Limit of a group"),
+    "village": gettext_lazy("Limit of a village"),
+    "township": gettext_lazy("Limit of the township"),
+    "department": gettext_lazy("Limit of a department"),
+    "verify": gettext_lazy("Limit for verifying"),
+    "follow_up": gettext_lazy("Limit for feedback and return visit"),
+    "card": gettext_lazy("Limit of a level that was told of lateness"),
+    "total": gettext_lazy("Limit in all"),
+    "refusal": gettext_lazy("Limit for refusing"),
+    "ruling": gettext_lazy("Limit for ruling on a refusal"),
+    "referral": gettext_lazy("Limit for the reply of a superior body"),
+}
+UNITS = [
+    (Unit.MINUTES.value, gettext_lazy("minutes")),
+    (Unit.HOURS.value, gettext_lazy("hours")),
+    (Unit.WORKING_HOURS.value, gettext_lazy("working hours")),
+    (Unit.WORKING_DAYS.value, gettext_lazy("working days")),
+    (Unit.CALENDAR_DAYS.value, gettext_lazy("calendar days")),
+]
+KEPT = ("rules", "limits")  # the clauses behind a procedure stay the plan's; limits have fields of their own
+
+
+class LimitInput(forms.MultiWidget):
+    def __init__(self) -> None:
+        number = forms.NumberInput(attrs={"min": 1, "max": 10000, "aria-label": _("how many")})
+        super().__init__([number, forms.Select(choices=UNITS, attrs={"aria-label": _("unit of time")})])
+
+    def decompress(self, value: Any) -> list[Any]:
+        return [value["n"], value["unit"]] if value else [None, Unit.WORKING_DAYS.value]
+
+
+class LimitField(forms.MultiValueField):
+    """n of a unit; without n there is no limit."""
+
+    widget = LimitInput
+
+    def __init__(self, **options: Any) -> None:
+        number = forms.IntegerField(min_value=1, max_value=10000, required=False)
+        unit = forms.ChoiceField(choices=UNITS, required=False)
+        super().__init__(fields=(number, unit), require_all_fields=False, required=False, **options)
+
+    def compress(self, data_list: list[Any]) -> dict[str, Any] | None:
+        number, unit = data_list or (None, "")
+        return {"n": number, "unit": unit} if number else None
+
+
+class Change(NamedTuple):
+    label: Any
+    before: str
+    after: str
+
+
+class SpecForm(forms.Form):
+    """What a township may change of a procedure. `data` and `changes` hold once the form is valid."""
+
+    def __init__(self, *args: Any, procedure: Procedure, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.procedure = procedure
+        self.before = procedure.spec.model_dump(mode="json")
+        self.fields["name"] = forms.CharField(label=_("Name"), max_length=60, initial=procedure.name)
+        for name, field in _asked():
+            field.initial = self.before[name]
+            self.fields[name] = field
+        for key in LIMIT_KEYS:
+            limit = self.before["limits"].get(key)
+            self.fields[f"limit_{key}"] = LimitField(label=LIMITS.get(key, key), initial=limit)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        limits = {key: cleaned.get(f"limit_{key}") for key in LIMIT_KEYS}
+        asked = {name: cleaned[name] for name, _field in _asked() if name in cleaned}
+        whole = self.before | asked | {"limits": {key: limit for key, limit in limits.items() if limit}}
+        try:
+            spec = ProcedureSpec.model_validate(whole)
+        except SpecError as error:
+            for found in error.errors():
+                where = str(found["loc"][0]) if found["loc"] else ""
+                self.add_error(where if where in self.fields else None, found["msg"])
+            return cleaned
+        self.data_of_spec = spec.model_dump(mode="json", exclude_defaults=True)
+        same = self.data_of_spec == self.procedure.spec.model_dump(mode="json", exclude_defaults=True)
+        if not self.errors and same and cleaned.get("name") == self.procedure.name:
+            raise ValidationError(_("Nothing is changed yet."), code="unchanged")
+        return cleaned
+
+    @property
+    def changes(self) -> list[Change]:
+        after = ProcedureSpec.model_validate(self.data_of_spec)
+        pairs = zip(said(self.procedure.spec), said(after), strict=True)
+        found = [Change(_("Name"), self.procedure.name, self.cleaned_data["name"])]
+        found += [Change(label, old, new) for (label, old), (_label, new) in pairs]
+        return [change for change in found if change.before != change.after]
+
+
+def said(spec: ProcedureSpec) -> Iterator[tuple[Any, str]]:
+    """The spec in words: every field and every limit with its label."""
+    values = spec.model_dump(mode="json")
+    for name, field in _asked():
+        yield field.label, _in_words(field, values[name])
+    for key in LIMIT_KEYS:
+        limit = values["limits"].get(key)
+        text = limit_text(Limit(limit["n"], Unit(limit["unit"]))) if limit else _("no limit")
+        yield LIMITS.get(key, key), text
+
+
+def _in_words(field: forms.Field, value: Any) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    choices = {str(key): str(text) for key, text in getattr(field, "choices", ())}
+    if isinstance(value, list):
+        return "、".join(choices.get(str(one), str(one)) for one in value) or "–"
+    return choices.get(str(value), str(value))
+
+
+def _asked() -> Iterator[tuple[str, forms.Field]]:
+    """A form field for each field of the spec that can be chosen or ticked."""
+    for name, info in ProcedureSpec.model_fields.items():
+        label = LABELS.get(name, name)
+        alternatives = _alternatives(name, info)
+        if name in KEPT:
+            continue
+        if info.annotation is bool:
+            yield name, forms.BooleanField(label=label, required=False)
+        elif get_origin(info.annotation) is tuple:
+            choices = _choices_of(get_args(info.annotation)[0])
+            widget = forms.CheckboxSelectMultiple
+            yield name, forms.MultipleChoiceField(label=label, choices=choices, required=False, widget=widget)
+        elif alternatives:
+            yield name, forms.ChoiceField(label=label, choices=alternatives)
+
+
+def _alternatives(name: str, info: Any) -> list[tuple[str, Any]]:
+    """The words that a field of the spec admits, by its enum or by its pattern `^(a|b)$`."""
+    if isinstance(info.annotation, type) and issubclass(info.annotation, Enum):
+        return _choices_of(info.annotation)
+    pattern = next((found for it in info.metadata if (found := getattr(it, "pattern", None))), "")
+    words = re.fullmatch(r"\^\(([a-z_|]+)\)\$", str(pattern))
+    return [(word, VALUES.get((name, word), word)) for word in words[1].split("|")] if words else []
+
+
+def _choices_of(kind: Any) -> list[tuple[str, Any]]:
+    return [(str(value), text) for value, text in kind.choices]
