@@ -17,7 +17,7 @@ require_python = $(if $(PYTHON),,$(error gridgov needs Python 3.11 or newer: non
 	$(if $(PROBLEM),$(error $(PROBLEM)))))
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test e2e bench lint types check fmt pins openapi messages clean
+.PHONY: help env run test e2e pictures bench lint types check fmt pins openapi messages clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test: env $(VENV)/.dev ## static checks, then the tests on SQLite and, where rea
 
 e2e: env $(VENV)/.dev ## a fresh clone, make run, and the whole story in a browser
 	@exec $(BIN)/pytest -c pytest.ini tests/e2e -q -p no:cacheprovider
+
+pictures: env $(VENV)/.dev ## the README's pictures, of the demo that runs at HOST:PORT
+	@exec $(BIN)/python -m tests.e2e.pictures
 
 bench: env $(VENV)/.dev ## ratios to a floor measured in the same run (SCALE=full for the full figures)
 	@exec $(BIN)/python -m benchmarks

@@ -290,6 +290,14 @@ class OutboxAdmin(TechnicalAdmin):
 class HeartbeatAdmin(TechnicalAdmin):
     """When each recurring piece of work last ended."""
 
-    list_display = ("name", "at")
-    fields = ("name", "at", "detail")
+    works: ClassVar[Mapping[str, Any]] = {
+        "sweep": _("looking for what is late"),
+        "outbox": _("sending what must leave gridgov"),
+    }
+    list_display = ("work", "at")
+    fields = ("work", "at", "detail")
     ordering = ("name",)
+
+    @admin.display(description=_("name"))
+    def work(self, heartbeat: Heartbeat) -> str:
+        return str(self.works.get(heartbeat.name, heartbeat.name))
