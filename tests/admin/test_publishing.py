@@ -59,7 +59,7 @@ def test_a_limit_is_shown_and_published_and_running_matters_keep_theirs(town, pr
     )
     assert later.incident.procedure_id == new.pk
     event = AuditEvent.objects.get(kind="settings", subject=str(new))
-    assert (event.user, event.township_code, event.detail["before"]) == (
+    assert (event.user, event.township_code, event.detail["before"][procedure.code]) == (
         town.clerk,
         town.code,
         procedure.data,
