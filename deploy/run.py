@@ -69,7 +69,9 @@ def listen() -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, int(port)), family=family, backlog=512)
     except OSError as error:
-        give_up(f"cannot listen on {host}:{port} ({error.strerror}); choose another port: make run PORT=8001")
+        give_up(
+            f"cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}); choose another port: make run PORT=8001"
+        )
 
 
 def url_of(listener: socket.socket) -> str:

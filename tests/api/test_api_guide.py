@@ -16,6 +16,7 @@ from rest_framework.test import APIClient
 from assessments.actions import create_month, publish
 from gridgov.common import clock as gridgov_clock
 from tests.api.conftest import API
+from tests.test_docs import plain
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 BLOCK = re.compile(r"^```http\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -105,11 +106,18 @@ def send(client: APIClient, example: dict[str, str], values: Values) -> Any:
     return client.post(path, json.loads(body), format="json")
 
 
-def test_the_guide_has_an_example_of_every_call():
-    from tests.test_docs import api_routes, plain
+CALLS = """
+POST auth/token/ · POST auth/logout/ · GET me/ · GET tasks/ · GET grids/ · GET grids/{}/ · GET categories/ · POST incidents/
+POST incidents/batch/ · GET incidents/ · GET incidents/{}/ · POST incidents/{}/actions/{}/ · GET incidents/{}/history/
+GET incidents/{}/due/ · POST uploads/ · GET uploads/{}/file · GET receipts/ · POST patrols/ · GET patrols/ · GET duties/
+GET assessments/ · GET assessments/{}/scores/ · GET assessments/{}/sheet.xlsx
+"""
 
-    shown = {plain(example["path"]) for example in examples()}
-    assert {route for route in api_routes() if not re.search(r"(schema|docs)/$", route)} - {
-        re.sub(r"/actions/[a-z_]+/", "/actions/{}/", path) for path in shown
-    } == set()
-    assert all(path.startswith(API) for path in shown)
+
+def test_the_guide_has_an_example_of_every_call():
+    """A call that joins them joins this list."""
+    shown = {
+        f"{example['method']} {re.sub(r'/actions/[a-z_]+/', '/actions/{}/', plain(example['path'])).removeprefix(API)}"
+        for example in examples()
+    }
+    assert {call.strip() for call in re.split(r"[·\n]", CALLS) if call.strip()} == shown
