@@ -103,7 +103,7 @@ class SpecForm(forms.Form):
         super().__init__(*args, **options)
         self.procedure = procedure
         self.before = procedure.spec.model_dump(mode="json")
-        self.fields["name"] = forms.CharField(label=_("Name"), max_length=60, initial=procedure.name)
+        self.fields["name"] = forms.CharField(label=_("name"), max_length=60, initial=procedure.name)
         for name, field in _asked():
             field.initial = self.before[name]
             self.fields[name] = field
@@ -133,7 +133,7 @@ class SpecForm(forms.Form):
     def changes(self) -> list[Change]:
         after = ProcedureSpec.model_validate(self.data_of_spec)
         pairs = zip(said(self.procedure.spec), said(after), strict=True)
-        found = [Change(_("Name"), self.procedure.name, self.cleaned_data["name"])]
+        found = [Change(_("name"), self.procedure.name, self.cleaned_data["name"])]
         found += [Change(label, old, new) for (label, old), (_label, new) in pairs]
         return [change for change in found if change.before != change.after]
 

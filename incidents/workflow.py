@@ -65,7 +65,7 @@ TRANSITIONS: Mapping[str, Move] = {
              _("told the requester the result")),
         Move("return_visit", _("Return visit"), (_V, _C), None, _COORDINATE, Who.AT_OR_ABOVE, ("happened", "solved"),
              _("made the return visit")),
-        Move("close", _("Close"), (_V,), _C, _EITHER, Who.ACCEPTOR_OR_ABOVE, (), _("closed it")),
+        Move("close", _("Close the matter"), (_V,), _C, _EITHER, Who.ACCEPTOR_OR_ABOVE, (), _("closed it")),
         Move("reopen", _("Reopen"), (_C, _J), _A, _COORDINATE, Who.AT_OR_ABOVE, ("reason",), _("reopened it")),
         Move("escalate", _("Escalate"), OPEN_STATUSES, _R, _HANDLE, Who.AT_UNIT, ("reason",), _("passed it up")),
         Move("hand_over", _("Hand over"), OPEN_STATUSES, _R, _COORDINATE, Who.AT_OR_ABOVE, ("to", "reason"),

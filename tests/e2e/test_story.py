@@ -116,7 +116,7 @@ def test_worker_reports_over_rest(story: Story) -> None:
     assert worker.post("incidents/", body | {"title": "另一件事"}).must(409)["code"] == "idempotency_conflict"
 
     canal = detail(story, "canal", as_="worker")
-    assert canal["photos"] == {"expected": 1, "arrived": 1}
+    assert canal["photos"] == {"expected": 1, "arrived": 1, "missing": 0}
     assert canal["responsible"]["grid"] == group[:12], "passed up at once, to the village and no further"
     served = send(
         "GET", story.clone.base + picture["url"], headers={"Authorization": f"Token {worker.token}"}
