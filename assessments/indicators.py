@@ -161,6 +161,7 @@ class OnTime(Indicator):
             township_code=period.township_code,
             purpose=Purpose.HANDLE,
             due_at__isnull=False,
+            is_void=False,
         )
         kept = Q(ended_at__lte=F("due_at"))  # what ended after the period is here only if it was due in it
         return (
@@ -204,7 +205,8 @@ class Rework(Indicator):
             output_field=CharField(max_length=30),
         )
         return (
-            Transition.objects.filter(
+            Transition.objects.standing()
+            .filter(
                 submitted | failed,
                 township_code=period.township_code,
                 action__in=("submit_result", "send_back", "return_visit"),

@@ -12,10 +12,11 @@ from django.utils.translation import ngettext
 
 from gridgov.common import clock
 from gridgov.common.worktime import Calendar as WorkCalendar
-from gridgov.common.worktime import Due, Entry, Kind, Limit, Step, StepKind, Unit, derive, is_late
+from gridgov.common.worktime import Due, Entry, Kind, Limit, Step, StepKind, Unit, derive, in_force, is_late
 from grids.models import Calendar
 from incidents.models import Incident, Stage, Transition
 from incidents.models.time import TOTAL_NUMBER, limit_of
+from incidents.workflow import STAGE_STANDS, TOTAL_STANDS
 
 STAGE, TOTAL, EXTERNAL, NONE = "stage", "total", "external", "none"
 
@@ -47,7 +48,10 @@ class Explanation:
 def explain(incident: Incident, start: datetime | None = None) -> Explanation:
     """The effective deadline and every clock behind it; five queries. `start`: what if the running stage began then."""
     stages = list(
-        incident.stages.select_related("grid", "department").prefetch_related("ledger").order_by("number")
+        incident.stages.filter(is_void=False)
+        .select_related("grid", "department")
+        .prefetch_related("ledger")
+        .order_by("number")
     )
     calendar = Calendar.objects.of(incident.township_code)
     people = _who_set(incident, stages)
@@ -57,10 +61,15 @@ def explain(incident: Incident, start: datetime | None = None) -> Explanation:
         clocks[stage.number] = _what_if(stage, start, calendar)
     current, total = clocks.get(incident.stage), clocks.get(TOTAL_NUMBER)
     candidates = [(STAGE, current), (TOTAL, total), (EXTERNAL, _external(incident))]
+    if incident.status in STAGE_STANDS:  # what stands still has no date: it moves as long as it stands
+        candidates[0] = (STAGE, None)
+    if incident.status in TOTAL_STANDS:
+        candidates[1] = (TOTAL, None)
     dated = [(view.due_at, source, view) for source, view in candidates if view and view.due_at]
     shown = [view for view in (*clocks.values(), candidates[2][1]) if view is not None]
     if not dated:
-        return Explanation(due_at=None, running=False, source=NONE, lines=[no_deadline()], clocks=shown)
+        lines = current.lines if current and incident.status in STAGE_STANDS else [no_deadline()]
+        return Explanation(due_at=None, running=False, source=NONE, lines=lines, clocks=shown)
     due_at, source, deciding = min(dated, key=lambda found: found[0])
     lines = _headline(incident, due_at, source, dated, asked=start is not None) + deciding.lines
     return Explanation(due_at, incident.is_open and deciding.running, source, lines, shown)
@@ -126,7 +135,9 @@ def _external(incident: Incident) -> ClockView | None:
 def _who_set(incident: Incident, stages: Iterable[Stage]) -> dict[datetime, str]:
     """Moment of the ledger row -> who set a deadline by hand there, from the history row behind it."""
     by_stage = {stage.number: stage.started_at for stage in stages if stage.until}
-    by_seq = {row.history_seq: row.at for stage in stages for row in stage.ledger.all() if row.until}
+    by_seq = {
+        row.history_seq: row.at for stage in stages for row in in_force(stage.ledger.all()) if row.until
+    }
     if not by_stage and not by_seq:
         return {}
     rows = Transition.objects.filter(incident=incident).select_related("actor").order_by("seq")

@@ -77,6 +77,8 @@ class Purpose(models.TextChoices):
     HANDLE = "handle", _("handling")
     VERIFY = "verify", _("verification")
     FOLLOW_UP = "follow_up", _("feedback and return visit")
+    RULING = "ruling", _("ruling on a refusal")
+    REFERRAL = "referral", _("reply of the superior body")
     TOTAL = "total", _("the whole matter")
 
 
@@ -92,6 +94,13 @@ class Level(models.TextChoices):
     VILLAGE = "village", _("village")
     TOWNSHIP = "township", _("township")
     LEADER = "leader", _("township leader")
+
+
+class Card(models.TextChoices):
+    """How serious a supervision is; both oblige the unit to reply."""
+
+    YELLOW = "yellow", _("yellow card")
+    RED = "red", _("red card")
 
 
 class Grade(models.IntegerChoices):

@@ -7,18 +7,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.db.models import Q
 from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from gridgov.common.enums import Channel, FileKind
 from gridgov.common.forms import FilesField, MomentField
+from gridgov.common.worktime import Limit, Unit
 from grids.enums import Kind, Verb
 from grids.models import Grid
 from grids.querysets import any_of, places_of
 from incidents.actions.notices import TEXTS as NOTICES
-from incidents.enums import Grade, Source
+from incidents.enums import Card, Grade, Source
 from incidents.models import Category, Incident, Upload
+from incidents.permissions import main_matter
 from incidents.workflow import ARGUMENTS
 from members.models import Department
 from members.querysets import standing_of
@@ -29,6 +32,13 @@ if TYPE_CHECKING:
 Choices = list[tuple[str, Any]]
 MOST_FILES = 20
 WORDS = {"max_length": 2000, "widget": forms.Textarea(attrs={"rows": 3})}
+UNITS: Mapping[Unit, str] = {
+    Unit.MINUTES: gettext_noop("minutes"),
+    Unit.HOURS: gettext_noop("hours"),
+    Unit.WORKING_HOURS: gettext_noop("working hours"),
+    Unit.WORKING_DAYS: gettext_noop("working days"),
+    Unit.CALENDAR_DAYS: gettext_noop("calendar days"),
+}
 YES_NO = [("yes", gettext_lazy("yes")), ("no", gettext_lazy("no"))]
 
 # What the words of an action are about; others take a note.
@@ -37,6 +47,9 @@ NOTE_LABELS: Mapping[str, Any] = {
     "submit_result": gettext_lazy("What was done"),
     "feed_back": gettext_lazy("What the requester was told"),
     "return_visit": gettext_lazy("What was said"),
+    "review": gettext_lazy("Opinion"),
+    "supervise": gettext_lazy("What is to be done"),
+    "reply_supervision": gettext_lazy("Reply"),
 }
 
 
@@ -83,8 +96,53 @@ FIELDS: Mapping[str, Callable[[], forms.Field]] = {
         label=_("How the requester was told"), choices=[("", "–"), *Channel.choices]
     ),
     "told_at": lambda: MomentField(label=_("When the requester was told")),
+    "upheld": lambda: yes_no(_("Is the refusal right?")),
+    "granted": lambda: yes_no(_("Is the extension granted?")),
+    "limit_n": lambda: forms.IntegerField(label=_("How much longer"), min_value=1, max_value=10_000),
+    "limit_unit": lambda: forms.ChoiceField(
+        label=_("counted in"), choices=[("", "–"), *((unit.value, _(name)) for unit, name in UNITS.items())]
+    ),
+    "until": lambda: MomentField(label=_("Until when")),
+    "level": lambda: forms.ChoiceField(label=_("Level"), choices=Card.choices, widget=forms.RadioSelect),
+    "reply_due": lambda: MomentField(label=_("Reply by")),
+    "body": lambda: forms.CharField(label=_("Superior body"), max_length=80),
+    "number": lambda: forms.CharField(label=_("Its reference"), max_length=40),
+    "reply": lambda: forms.CharField(label=_("Reply"), **WORDS),  # type: ignore[arg-type]
+    "about": lambda: forms.CharField(label=_("Unit or person"), max_length=80),
+    "into": lambda: forms.CharField(label=_("Number of the main matter"), max_length=40),
+    "title": lambda: forms.CharField(label=_("Title"), max_length=80),
+    "category": lambda: forms.ChoiceField(label=_("Category")),
+    "grid": lambda: forms.ChoiceField(label=_("Where (grid)")),
+    "address": lambda: forms.CharField(label=_("Place"), max_length=120),
 }
-PARTS_OF = {"told": ("told_channel", "told_at")}  # an argument that is typed in two fields
+# An argument that is typed in two fields.
+PARTS_OF = {"told": ("told_channel", "told_at"), "limit": ("limit_n", "limit_unit")}
+TOGETHER = {
+    "told": gettext_lazy("How and when belong together."),
+    "limit": gettext_lazy("Say how many of what."),
+}
+# Fields whose value is not the argument itself.
+RESOLVED = (
+    "client_uuid",
+    "version",
+    "files",
+    "to",
+    "into",
+    "category",
+    "grid",
+    *PARTS_OF["told"],
+    *PARTS_OF["limit"],
+)
+
+HINTS: Mapping[tuple[str, str], Any] = {
+    ("suspend", "until"): gettext_lazy("Then the clock goes on by itself. Empty: until somebody resumes it."),
+    ("request_extension", "until"): gettext_lazy("Either so much longer, or until when."),
+    ("correct", "category"): gettext_lazy("The procedure that it began with stays."),
+    ("merge", "into"): gettext_lazy(
+        "This matter ends; the requester gets the answer when the main matter ends."
+    ),
+    ("void", "reason"): gettext_lazy("It leaves every statistic and stands in a list of its own."),
+}
 
 
 class ActionForm(forms.Form):
@@ -115,10 +173,21 @@ class ActionForm(forms.Form):
                 rule = (rules or {}).get(argument)
                 field.basis = rule["clause"] if rule else ""  # type: ignore[attr-defined]
                 self.fields[name] = field
+        self.user, self.incident, self.action = user, incident, action
         if "note" in self.fields and action in NOTE_LABELS:
             self.fields["note"].label = NOTE_LABELS[action]
-        if "to" in self.fields:
-            self.fields["to"].choices = targets(user, incident, action)  # type: ignore[attr-defined]
+        for name, field in self.fields.items():
+            field.help_text = HINTS.get((action, name), field.help_text)
+        for name, choices in CHOICES.items():
+            if name in self.fields:
+                self.fields[name].choices = choices(user, incident, action)  # type: ignore[attr-defined]
+        if action == "correct":
+            self.initial.update(
+                title=incident.title,
+                category=incident.category.code,
+                grid=incident.grid_id,
+                address=incident.address,
+            )
 
     def fresh(self) -> None:
         """For showing it again after a refusal: of the matter as it is now, as a new call."""
@@ -135,27 +204,39 @@ class ActionForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if bool(cleaned.get("told_channel")) != bool(cleaned.get("told_at")):
-            self.add_error("told_at", _("How and when belong together."))
+        for argument, (one, other) in PARTS_OF.items():
+            if other in self.fields and bool(cleaned.get(one)) != bool(cleaned.get(other)):
+                self.add_error(other, TOGETHER[argument])
         return cleaned
 
     def arguments(self) -> dict[str, Any]:
         """What `perform` takes, without the files: they are kept first."""
-        given = {
-            name: value
-            for name, value in self.cleaned_data.items()
-            if name not in ("client_uuid", "version", "files", "to", *PARTS_OF["told"])
-        }
-        if self.cleaned_data.get("told_channel"):
-            told = {"channel": self.cleaned_data["told_channel"], "happened_at": self.cleaned_data["told_at"]}
-            given["told"] = told
+        typed = self.cleaned_data
+        given = {name: value for name, value in typed.items() if name not in RESOLVED}
+        if typed.get("told_channel"):
+            given["told"] = {"channel": typed["told_channel"], "happened_at": typed["told_at"]}
+        if typed.get("limit_n"):
+            given["limit"] = Limit(typed["limit_n"], Unit(typed["limit_unit"]))
+        given |= {name: self._named(name, typed[name]) for name in NAMED if typed.get(name)}
         return given
 
-    def target(self) -> Grid | Department | None:
-        kind, _sep, key = self.cleaned_data.get("to", "").partition(":")
-        if kind == "department":
-            return Department.objects.get(pk=key)
-        return Grid.objects.get(pk=key) if kind else None
+    def clean_into(self) -> Any:
+        asked = self.cleaned_data["into"]
+        found = main_matter(self.user, self.incident, asked) if asked else None
+        if asked and found is None:
+            raise forms.ValidationError(_("There is no such matter here."))
+        return found
+
+    def _named(self, name: str, value: Any) -> Any:
+        """The object that a choice names; the choices were of this person and this matter."""
+        if name == "into":
+            return value
+        if name == "category":
+            return Category.objects.get(township=self.incident.township_code, code=value)
+        if name == "grid":
+            return Grid.objects.get(pk=value)
+        kind, _sep, key = value.partition(":")
+        return Department.objects.get(pk=key) if kind == "department" else Grid.objects.get(pk=key)
 
 
 def targets(user: User, incident: Incident, action: str) -> Choices:
@@ -177,6 +258,21 @@ def targets(user: User, incident: Incident, action: str) -> Choices:
     return [("", _("– choose –")), *found]
 
 
+def _categories(user: User, incident: Incident, _action: str) -> Choices:
+    rows = Category.objects.active().filter(township=incident.township_code)
+    return [
+        (incident.category.code, str(incident.category)),
+        *((row.code, row.name) for row in rows if row.pk != incident.category_id),
+    ]
+
+
+def _places(user: User, incident: Incident, _action: str) -> Choices:
+    places = [place for place in places_of(user)[Verb.COORDINATE] if place.code[:9] == incident.township_code]
+    return by_village(
+        Grid.objects.active().filter(any_of(places, grid="code") | Q(pk=incident.grid_id)), value="%s"
+    )
+
+
 def by_village(grids: Any, value: str = "grid:%s", first: Sequence[str] = ()) -> Choices:
     """Grids as choices in groups: those of `first` on top, then one group per village."""
     rows = list(grids.order_by("code").values_list("code", "name", "kind", "village_code"))
@@ -188,6 +284,14 @@ def by_village(grids: Any, value: str = "grid:%s", first: Sequence[str] = ()) ->
             (value % code, name)
         )
     return ([(_("Mine"), on_top)] if on_top else []) + list(groups.items())
+
+
+CHOICES: Mapping[str, Callable[[User, Incident, str], Choices]] = {
+    "to": targets,
+    "category": _categories,
+    "grid": _places,
+}
+NAMED = ("to", "into", "category", "grid")
 
 
 class ReportForm(forms.Form):

@@ -19,9 +19,20 @@ from gridgov.common import clock
 from gridgov.common.worktime import Calendar as WorkCalendar
 from gridgov.common.worktime import due_at
 from grids.models import Calendar
-from incidents.enums import Purpose
-from incidents.models import ClockEvent, Escalation, Incident, Part, Stage, Transition
+from incidents.enums import Purpose, Status
+from incidents.models import (
+    ClockEvent,
+    Escalation,
+    ExtensionRequest,
+    Incident,
+    Part,
+    Stage,
+    Supervision,
+    Transition,
+)
+from incidents.models.incident import REPEATED
 from incidents.models.time import TOTAL_NUMBER, limit_of
+from incidents.workflow import KEEPS_REFUSAL, STAGE_STANDS, TOTAL_STANDS
 
 CHUNK = 2000
 
@@ -130,13 +141,35 @@ def _due_follows_from_the_ledger(scope: Q) -> Iterator[Breach]:
     for rows in _chunks(Incident.objects.open().filter(scope), columns):
         derived = _derived_due({row[0]: (row[2], row[5]) for row in rows})
         for pk, number, _stage, stored, external, _town in rows:
-            candidates = [*derived.get(pk, ()), external]
+            candidates = [*(due.at for due in derived.get(pk, ()) if due.running), external]
             due = min((at for at in candidates if at is not None), default=None)
             if due != stored:
                 yield Breach(number, text % {"stored": _said(stored), "derived": _said(due)})
 
 
-def _derived_due(wanted: dict[UUID, tuple[int, str]]) -> dict[UUID, list[datetime | None]]:
+def _clocks_stand_still_where_they_should(scope: Q) -> Iterator[Breach]:
+    """Paused in the states that pause them, running in every other open one."""
+    text = _("the clock %(clock)s does not agree with the state “%(state)s”")
+    columns = ("pk", "number", "stage", "status", "township_code")
+    for rows in _chunks(
+        Incident.objects.open().filter(scope, stages__ledger__isnull=False).distinct(), columns
+    ):
+        derived = _derived_due({row[0]: (row[2], row[4]) for row in rows})
+        for pk, number, _stage, status, _town in rows:
+            for due in derived.get(pk, ()):
+                stands = TOTAL_STANDS if due.is_total else STAGE_STANDS
+                if due.running == (status in stands):
+                    clock_name = Purpose.TOTAL.label if due.is_total else Purpose.HANDLE.label
+                    yield Breach(number, text % {"clock": clock_name, "state": Status(status).label})
+
+
+class _Derived(NamedTuple):
+    at: datetime | None
+    running: bool
+    is_total: bool
+
+
+def _derived_due(wanted: dict[UUID, tuple[int, str]]) -> dict[UUID, list[_Derived]]:
     """Incident -> what the ledgers of its running stage and of the whole matter say. `wanted`: its stage and township."""
     stages = Stage.objects.filter(incident__in=list(wanted)).defer("member")
     running = [stage for stage in stages if stage.number in {TOTAL_NUMBER, wanted[stage.incident_id][0]}]
@@ -144,19 +177,22 @@ def _derived_due(wanted: dict[UUID, tuple[int, str]]) -> dict[UUID, list[datetim
     for event in ClockEvent.objects.filter(stage__in=[stage.pk for stage in running]).order_by("id"):
         ledger[event.stage_id].append(event)
     calendars = {code: Calendar.objects.of(code) for code in {town for _stage, town in wanted.values()}}
-    found: dict[UUID, list[datetime | None]] = defaultdict(list)
+    found: dict[UUID, list[_Derived]] = defaultdict(list)
     for stage in running:
         found[stage.incident_id].append(_due_of(stage, ledger[stage.pk], calendars[stage.township_code]))
     return found
 
 
-def _due_of(stage: Stage, events: Sequence[ClockEvent], calendar: WorkCalendar) -> datetime | None:
+def _due_of(stage: Stage, events: Sequence[ClockEvent], calendar: WorkCalendar) -> _Derived:
+    is_total = stage.number == TOTAL_NUMBER
     if events:
-        return stage.derived_from(events, calendar).at
+        derived = stage.derived_from(events, calendar)
+        return _Derived(derived.at, derived.running, is_total)
     limit = limit_of(
         stage.limit_n, stage.limit_unit
     )  # without a ledger the limit alone says it, and far faster
-    return stage.until or (due_at(stage.started_at, limit, calendar) if limit else None)
+    at = stage.until or (due_at(stage.started_at, limit, calendar) if limit else None)
+    return _Derived(at, running=True, is_total=is_total)
 
 
 # --- what repeats ------------------------------------------------------------------------------------------------
@@ -164,7 +200,7 @@ def _due_of(stage: Stage, events: Sequence[ClockEvent], calendar: WorkCalendar) 
 
 def _parts_mirror(scope: Q) -> Iterator[Breach]:
     same = Q()
-    for name in ("status", "is_open", "is_late", "category", "reported_at"):
+    for name in (*REPEATED, "category", "reported_at"):
         same &= Q(**{name: F(f"incident__{name}")})
     rows = Part.objects.filter(scope).filter(~same).order_by().values_list("incident__number", "role")
     text = _("the part “%(role)s” does not repeat what the matter says")
@@ -186,6 +222,48 @@ def _late_ones_were_told(scope: Q) -> Iterator[Breach]:
     return _each(rows, _("it counts as late, but nobody was told"))
 
 
+# --- side paths --------------------------------------------------------------------------------------------------
+
+
+def _merged_ones_have_their_main(scope: Q) -> Iterator[Breach]:
+    merged = Q(status=Status.MERGED, merged_into__isnull=True) | ~Q(status=Status.MERGED) & Q(
+        merged_into__isnull=False
+    )
+    yield from _each(
+        Incident.objects.filter(scope).filter(merged),
+        _("it is merged without a main matter, or has one without being merged"),
+    )
+    chained = Q(merged_into=F("pk")) | Q(merged_into__merged_into__isnull=False)
+    yield from _each(
+        Incident.objects.filter(scope).filter(chained), _("its main matter is itself, or is merged too")
+    )
+
+
+def _refusals_wait_for_a_ruling(scope: Q) -> Iterator[Breach]:
+    elsewhere = ~Q(status__in=KEEPS_REFUSAL)
+    rows = Incident.objects.filter(scope, refused_at__isnull=False).filter(elsewhere)
+    return _each(rows, _("a refusal waits for its ruling in a state that has none"))
+
+
+def _supervisions_are_marked(scope: Q) -> Iterator[Breach]:
+    open_ones = Supervision.objects.filter(incident=OuterRef("pk"), settled_at=None)
+    rows = Incident.objects.filter(scope).annotate(owes=Exists(open_ones)).exclude(is_supervised=F("owes"))
+    yield from _each(rows, _("its mark of supervision does not agree with the replies owed"))
+    ended = Incident.objects.filter(scope, is_open=False).filter(Q(is_supervised=True) | Q(is_listed=True))
+    yield from _each(ended, _("it has ended, but still stands on a list of what is to be done"))
+
+
+def _extensions_are_marked(scope: Q) -> Iterator[Breach]:
+    open_ones = ExtensionRequest.objects.filter(
+        incident=OuterRef("pk"), settled_at=None, stage_number=OuterRef("stage")
+    )
+    rows = Incident.objects.filter(scope).annotate(asks=Exists(open_ones))
+    return _each(
+        rows.filter(Q(asks=True, extension_asked_at=None) | Q(asks=False, extension_asked_at__isnull=False)),
+        _("its mark of an extension does not agree with the requests"),
+    )
+
+
 CHECKS: tuple[Callable[[Q], Iterator[Breach]], ...] = (
     _unit_exists,
     _member_is_able,
@@ -197,6 +275,11 @@ CHECKS: tuple[Callable[[Q], Iterator[Breach]], ...] = (
     _ended_ones_wait_for_nothing,
     _the_sweep_will_see_it,
     _due_follows_from_the_ledger,
+    _clocks_stand_still_where_they_should,
+    _merged_ones_have_their_main,
+    _refusals_wait_for_a_ruling,
+    _supervisions_are_marked,
+    _extensions_are_marked,
     _parts_mirror,
     _escalations_have_their_stage,
     _late_ones_were_told,

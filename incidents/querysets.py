@@ -19,7 +19,7 @@ from grids.querysets import any_of, condition, next_code, places_of
 from members.querysets import Standing, standing_of
 
 if TYPE_CHECKING:
-    from incidents.models import Category, Incident, Part, Upload
+    from incidents.models import Category, Incident, Part, Transition, Upload
 
 RELATED = (
     "grid",
@@ -168,6 +168,19 @@ def _one_or_many(column: str, values: Sequence[Any]) -> Q:
 class PartQuerySet(models.QuerySet["Part"]):
     def current(self) -> PartQuerySet:
         return self.filter(until=None)
+
+
+class TransitionQuerySet(models.QuerySet["Transition"]):
+    def standing(self) -> TransitionQuerySet:
+        """Steps that count: neither undone, nor the undoing of another."""
+        undone = self.model._default_manager.filter(incident=OuterRef("incident"), undoes=OuterRef("seq"))
+        return self.filter(~Exists(undone), undoes=None)
+
+
+def last_step(incident: Incident, action: str) -> Transition:
+    """The latest step of this kind; of the steps that may come once at a time, the one in force."""
+    row: Transition = incident.history.filter(action=action).select_related("actor").latest("seq")
+    return row
 
 
 class UploadQuerySet(models.QuerySet["Upload"]):

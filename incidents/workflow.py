@@ -26,11 +26,19 @@ class Who(StrEnum):
     AT_OR_ABOVE = gettext_noop("at the responsible unit or above")
     ACCEPTOR_OR_ABOVE = gettext_noop("at the unit that accepted it, or above")
     IN_SIGHT = gettext_noop("with it, as worker, handler or part")
+    ABOVE = gettext_noop("above the responsible unit")
+    AT_TOWNSHIP = gettext_noop("at the township")
+    SUPERVISED = gettext_noop("at the unit that is supervised")
+    REPORTER = gettext_noop("as the one who reported it")
+    DOER = gettext_noop("as the one who took the last step")
+
+
+BEFORE = "before"  # the state that a matter was in before it was suspended, merged, or changed by mistake
 
 
 @dataclass(frozen=True)
 class Move:
-    """One row of the table. `target` None: the state stays. `requires`: arguments that are always obligatory."""
+    """One row of the table. `target` None: the state stays; BEFORE: the one it came from. `requires`: arguments that are always obligatory."""
 
     name: str
     label: Promise
@@ -42,9 +50,18 @@ class Move:
     done: Promise | str = ""  # the verb of the timeline sentence
 
 
+ALL_STATUSES = tuple(Status.values)
+
+
+def _without(statuses: tuple[str, ...], *left_out: str) -> tuple[str, ...]:
+    return tuple(status for status in statuses if status not in left_out)
+
+
 _R, _A, _D, _P = Status.REPORTED, Status.ACCEPTED, Status.DISPATCHED, Status.IN_PROGRESS
 _S, _V, _C, _J = Status.RESOLVED, Status.VERIFIED, Status.CLOSED, Status.REJECTED
-_HANDLE, _COORDINATE = (Verb.HANDLE,), (Verb.COORDINATE,)
+_W, _M, _X, _U, _F = Status.WITHDRAWN, Status.MERGED, Status.VOID, Status.SUSPENDED, Status.REFERRED
+_HANDLE, _COORDINATE, _SUPERVISE = (Verb.HANDLE,), (Verb.COORDINATE,), (Verb.SUPERVISE,)
+_LOOK = (Verb.COORDINATE, Verb.SUPERVISE)
 _EITHER = (Verb.HANDLE, Verb.COORDINATE)
 
 TRANSITIONS: Mapping[str, Move] = {
@@ -54,8 +71,17 @@ TRANSITIONS: Mapping[str, Move] = {
         Move("reject", _("Reject"), (_R, _A), _J, _COORDINATE, Who.AT_OR_ABOVE, ("reason",), _("rejected it")),
         Move("settle", _("Settle on the spot"), (_R, _A, _P), _C, _HANDLE, Who.AT_UNIT, ("note",),
              _("settled it on the spot")),
+        Move("review", _("Review"), (_A,), None, _COORDINATE, Who.AT_OR_ABOVE, ("note",), _("gave an opinion")),
+        Move("approve", _("Approve"), (_A,), _P, _SUPERVISE, Who.AT_TOWNSHIP, (), _("approved it")),
+        Move("disapprove", _("Disapprove"), (_A,), None, _SUPERVISE, Who.AT_TOWNSHIP, ("reason",),
+             _("did not approve it")),
         Move("dispatch", _("Dispatch"), (_A,), _D, _COORDINATE, Who.AT_OR_ABOVE, ("to",), _("dispatched it")),
+        Move("refuse", _("Refuse"), (_D,), None, _HANDLE, Who.AT_UNIT, ("reason",), _("refused it")),
+        Move("rule_refusal", _("Rule on the refusal"), (_D,), None, _COORDINATE, Who.AT_UNIT, ("upheld",),
+             _("ruled on the refusal")),
         Move("start", _("Start handling"), (_D, _A), _P, _HANDLE, Who.AT_UNIT, (), _("started handling")),
+        Move("arrive", _("Arrived on the spot"), OPEN_STATUSES, None, _EITHER, Who.IN_SIGHT, (),
+             _("arrived on the spot")),
         Move("submit_result", _("Submit result"), (_P,), _S, _HANDLE, Who.AT_UNIT, ("note",),
              _("submitted the result")),
         Move("send_back", _("Send back"), (_S,), _P, _COORDINATE, Who.AT_UNIT, ("reason",),
@@ -67,9 +93,39 @@ TRANSITIONS: Mapping[str, Move] = {
              _("made the return visit")),
         Move("close", _("Close the matter"), (_V,), _C, _EITHER, Who.ACCEPTOR_OR_ABOVE, (), _("closed it")),
         Move("reopen", _("Reopen"), (_C, _J), _A, _COORDINATE, Who.AT_OR_ABOVE, ("reason",), _("reopened it")),
+        Move("request_extension", _("Ask for an extension"), _without(OPEN_STATUSES, _U, _F), None, _HANDLE,
+             Who.AT_UNIT, ("reason",), _("asked for an extension")),
+        Move("decide_extension", _("Decide on the extension"), OPEN_STATUSES, None, _LOOK, Who.ABOVE, ("granted",),
+             _("decided on the extension")),
+        Move("suspend", _("Suspend"), _without(OPEN_STATUSES, _U), _U, _HANDLE, Who.AT_UNIT, ("reason",),
+             _("suspended it")),
+        Move("resume", _("Resume"), (_U,), BEFORE, _HANDLE, Who.AT_UNIT, (), _("resumed it")),
+        Move("refer_up", _("Refer to a superior body"), _without(OPEN_STATUSES, _U, _F), _F, _HANDLE, Who.AT_UNIT,
+             ("body", "reason"), _("referred it to a superior body")),
+        Move("record_reply", _("Record the reply"), (_F,), _A, _HANDLE, Who.AT_UNIT, ("reply",),
+             _("recorded the reply of the superior body")),
         Move("escalate", _("Escalate"), OPEN_STATUSES, _R, _HANDLE, Who.AT_UNIT, ("reason",), _("passed it up")),
         Move("hand_over", _("Hand over"), OPEN_STATUSES, _R, _COORDINATE, Who.AT_OR_ABOVE, ("to", "reason"),
              _("handed it over")),
+        Move("remind", _("Remind"), OPEN_STATUSES, None, _LOOK, Who.ABOVE, (), _("reminded")),
+        Move("supervise", _("Supervise"), OPEN_STATUSES, None, _LOOK, Who.ABOVE, ("level", "note"),
+             _("put it under supervision")),
+        Move("reply_supervision", _("Reply to the supervision"), OPEN_STATUSES, None, _HANDLE, Who.SUPERVISED,
+             ("note",), _("replied to the supervision")),
+        Move("list_for_rectification", _("List for rectification"), OPEN_STATUSES, None, _COORDINATE,
+             Who.AT_OR_ABOVE, ("reason",), _("put it on the rectification list")),
+        Move("unlist", _("Take off the rectification list"), OPEN_STATUSES, None, _COORDINATE, Who.AT_OR_ABOVE,
+             ("note",), _("took it off the rectification list")),
+        Move("mark_accountable", _("Mark for accountability"), _without(ALL_STATUSES, _W, _X), None, _LOOK, Who.ABOVE,
+             ("about", "reason"), _("marked it for accountability")),
+        Move("correct", _("Correct"), _without(ALL_STATUSES, _X), None, _COORDINATE, Who.AT_OR_ABOVE, (),
+             _("corrected it")),
+        Move("merge", _("Merge"), OPEN_STATUSES, _M, _COORDINATE, Who.AT_OR_ABOVE, ("into",), _("merged it")),
+        Move("unmerge", _("Unmerge"), (_M,), BEFORE, _COORDINATE, Who.AT_OR_ABOVE, (), _("took it out of the main matter")),
+        Move("withdraw", _("Withdraw"), (_R,), _W, (Verb.REPORT,), Who.REPORTER, (), _("withdrew it")),
+        Move("void", _("Make void"), _without(ALL_STATUSES, _X), _X, _COORDINATE, Who.AT_TOWNSHIP, ("reason",),
+             _("made it void")),
+        Move("undo", _("Undo"), ALL_STATUSES, BEFORE, (), Who.DOER, (), _("took back a step")),
         Move("add_note", _("Add a note"), tuple(Status.values), None, _EITHER, Who.IN_SIGHT, ("note",),
              _("added a note")),
     )
@@ -79,6 +135,7 @@ TRANSITIONS: Mapping[str, Move] = {
 # grids bring with them, and what is added without being a step of the work.
 REPORT, OVERDUE, REASSIGNED, SUCCEEDED = "report", "overdue", "reassigned", "succeeded"
 PARTIES, JOIN = "parties", "join"
+MERGED_IN, TAKEN_OUT, WITH_MAIN = "merged_in", "taken_out", "with_main"
 OTHER_ROWS: Mapping[str, Promise] = {
     REPORT: _("reported it"),
     OVERDUE: _("it is late; the level above was told"),
@@ -86,6 +143,9 @@ OTHER_ROWS: Mapping[str, Promise] = {
     SUCCEEDED: _("it passed to the grid that succeeded"),
     PARTIES: _("changed who the parties are"),
     JOIN: _("found the same and joined it"),
+    MERGED_IN: _("merged another matter into it"),
+    TAKEN_OUT: _("took a merged matter out of it"),
+    WITH_MAIN: _("the main matter has moved on"),
 }
 
 # Which arguments each action takes; REST, pages and admin build their forms from it, and refuse others.
@@ -105,7 +165,39 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "escalate": ("reason", "important"),
     "hand_over": ("to", "reason"),
     "add_note": ("note", "files"),
+    "review": ("note", "files"),
+    "approve": ("note",),
+    "disapprove": ("reason",),
+    "refuse": ("reason",),
+    "rule_refusal": ("upheld", "note"),
+    "arrive": ("note", "happened_at", "files"),
+    "request_extension": ("limit", "until", "reason"),
+    "decide_extension": ("granted", "note"),
+    "suspend": ("reason", "until"),
+    "resume": ("note",),
+    "refer_up": ("body", "number", "reason"),
+    "record_reply": ("reply", "number", "happened_at", "files"),
+    "remind": ("note",),
+    "supervise": ("level", "note", "reply_due"),
+    "reply_supervision": ("note", "files"),
+    "list_for_rectification": ("reason", "until"),
+    "unlist": ("note",),
+    "mark_accountable": ("about", "reason"),
+    "correct": ("title", "category", "grid", "address", "note"),
+    "merge": ("into", "note"),
+    "unmerge": ("note",),
+    "withdraw": ("note",),
+    "void": ("reason",),
+    "undo": (),
 }
+
+# Which clocks stand still in which state; in every other open state both run.
+KEEPS_REFUSAL = (
+    Status.DISPATCHED,
+    Status.SUSPENDED,
+    Status.MERGED,
+)  # a refusal waits for its ruling only there
+STAGE_STANDS, TOTAL_STANDS = (Status.SUSPENDED,), (Status.SUSPENDED, Status.REFERRED)
 
 
 class LimitSpec(BaseModel):
@@ -120,7 +212,11 @@ class LimitSpec(BaseModel):
         return Limit(self.n, self.unit)
 
 
-LIMIT_KEYS = ("group", "village", "township", "department", "verify", "follow_up", "card", "total")
+LIMIT_KEYS = (
+    "group", "village", "township", "department", "verify", "follow_up", "card", "total",
+    "refusal",  # within which a unit may refuse what was dispatched to it
+    "ruling", "referral",
+)  # fmt: skip
 
 
 class ProcedureSpec(BaseModel):
@@ -135,6 +231,7 @@ class ProcedureSpec(BaseModel):
     feedback: str = Field("requester", pattern="^(requester|none)$")  # before closing, where somebody asked
     return_visit: str = Field("none", pattern="^(none|important|all)$")  # before closing
     verify: str = Field("above", pattern="^(above|none)$")
+    approval: str = Field("none", pattern="^(none|important|all)$")  # by the township, before handling
     may_skip: bool = False
     on_overdue: OnOverdue = OnOverdue.SUPERVISE
     limits: Mapping[str, LimitSpec] = Field(default_factory=dict)
@@ -151,20 +248,28 @@ class ProcedureSpec(BaseModel):
 
     def limit_for(self, purpose: str, unit_kind: str) -> Limit | None:
         """The limit of a stage; `unit_kind` is a grid's kind or `department`. None: no deadline (R74)."""
-        key = {Purpose.VERIFY: "verify", Purpose.FOLLOW_UP: "follow_up", Purpose.TOTAL: "total"}.get(
-            Purpose(purpose), str(unit_kind)
-        )
+        own = str(unit_kind) if purpose == Purpose.HANDLE else str(Purpose(purpose))
+        return self._limit(own)
+
+    def _limit(self, key: str) -> Limit | None:
         found = self.limits.get(key)
         return found.limit if found else None
 
     @property
     def card_limit(self) -> Limit | None:
         """How long a level that was told has, before the next one is told."""
-        found = self.limits.get("card")
-        return found.limit if found else None
+        return self._limit("card")
+
+    @property
+    def refusal_limit(self) -> Limit | None:
+        """How long after a dispatch the unit may refuse it; None: as long as it has not begun."""
+        return self._limit("refusal")
 
     def needs_visit(self, *, important: bool) -> bool:
         return self.return_visit == "all" or (self.return_visit == "important" and important)
+
+    def needs_approval(self, *, important: bool) -> bool:
+        return self.approval == "all" or (self.approval == "important" and important)
 
 
 @dataclass(frozen=True)

@@ -278,6 +278,7 @@ class InboxMessage(models.Model):
     key = models.CharField(max_length=120)
     created_at = models.DateTimeField(default=clock.now)
     read_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)  # what it told of was undone
 
     objects = InboxQuerySet.as_manager()
 

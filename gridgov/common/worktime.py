@@ -6,11 +6,12 @@ counted stands in workdays.py.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
+from typing import Protocol, TypeVar
 
 from gridgov.common.workdays import (
     DAY,
@@ -35,6 +36,7 @@ __all__ = [
     "add_working_seconds",
     "derive",
     "due_at",
+    "in_force",
     "is_late",
     "next_working_moment",
     "working_seconds",
@@ -103,6 +105,7 @@ class Kind(StrEnum):
     RESUME = "resume"
     EXTEND = "extend"
     STOP = "stop"
+    VOID = "void"  # takes back every row of one step: the clock is as if they had never been written
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,8 @@ class Entry:
     limit: Limit | None = None
     until: datetime | None = None
     reason: str = ""
+    step: int | None = None  # which step of the history wrote the row
+    voids: int | None = None  # the step that a VOID row takes back
 
     def __post_init__(self) -> None:
         given = (self.limit is not None) + (self.until is not None)
@@ -123,6 +128,25 @@ class Entry:
             raise ValueError(f"{self.kind} carries a limit or a deadline, not both")
         if self.kind is Kind.EXTEND and not given:
             raise ValueError("extend carries a further limit or a new deadline")
+        if (self.kind is Kind.VOID) != (self.voids is not None):
+            raise ValueError("void names the step that it takes back, and no other row does")
+
+
+class LedgerRow(Protocol):
+    @property
+    def step(self) -> int | None: ...
+    @property
+    def voids(self) -> int | None: ...
+
+
+Row = TypeVar("Row", bound=LedgerRow)
+
+
+def in_force(rows: Iterable[Row]) -> list[Row]:
+    """The ledger without what was taken back, and without the rows that say so."""
+    known = list(rows)
+    taken_back = {row.voids for row in known if row.voids is not None}
+    return [row for row in known if row.voids is None and (row.step is None or row.step not in taken_back)]
 
 
 class StepKind(StrEnum):
@@ -176,6 +200,7 @@ class Due:
 
 def derive(entries: Sequence[Entry], calendar: Calendar) -> Due:
     """From the ledger of one clock to its due time, explained. ValueError for a ledger that makes no sense."""
+    entries = in_force(entries)
     if not entries or entries[0].kind is not Kind.START:
         raise ValueError("a ledger begins with start")
     clock = _Clock(calendar, entries[0])
@@ -208,7 +233,7 @@ class _Clock:
 
     def take(self, entry: Entry) -> None:
         match entry.kind:
-            case Kind.START:
+            case Kind.START | Kind.VOID:
                 raise ValueError("a ledger has one start")
             case Kind.PAUSE | Kind.STOP:
                 self._halt(entry)

@@ -5,24 +5,20 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q
+from django.db.models import Model, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from gridgov.common import clock
 from gridgov.common.enums import Channel
 from gridgov.common.errors import Conflict, Invalid
-from gridgov.common.worktime import Calendar as WorkCalendar
-from gridgov.common.worktime import Kind as LedgerKind
-from gridgov.common.worktime import due_at, is_late
-from grids.models import Calendar, Grid
-from incidents.enums import PartRole, Purpose, Status
-from incidents.models import ClockEvent, Escalation, Incident, Part, Stage, Transition
-from incidents.models.time import TOTAL_NUMBER
-from incidents.workflow import is_open
+from grids.models import Grid
+from incidents.actions.clocks import Clocks
+from incidents.enums import PartRole, Status
+from incidents.models import Incident, Part, Supervision, Transition
+from incidents.models.incident import REPEATED
+from incidents.workflow import KEEPS_REFUSAL, is_open
 from members.actions import tell
 from members.enums import MessageKind
 from members.models import Appointment, Department, Member
@@ -35,49 +31,66 @@ MoveFunction = Callable[["Case", Given], dict[str, Any] | None]
 
 # What a matter is found by: after a change of it the search index has to look again.
 SEARCHED_BY = {
-    "grid",
+    "grid_id",
     "title",
     "description",
     "address",
     "external_no",
-    "responsible_member",
-    "handler_member",
+    "responsible_member_id",
+    "handler_member_id",
 }
 ARRIVED = gettext_noop("%(number)s has come to you: %(heading)s")
 
 
-class Case:
+class Case(Clocks):
     """Collects the changes of one action on `incident`; `save` writes them or raises Conflict and writes nothing."""
 
     def __init__(self, incident: Incident, *, user: User | None, actor: Member | None, action: str) -> None:
-        self.incident, self.user, self.actor, self.action = incident, user, actor, action
-        self.now = clock.now()
+        super().__init__(incident)
+        self.user, self.actor, self.action = user, actor, action
         self.seen = (incident.status, incident.version)
         self.from_unit = (incident.responsible_grid_id, incident.responsible_department_id)
         self.level = "department" if incident.responsible_department_id else _kind_at(incident)
-        self.fields: set[str] = set()
+        self.fields: set[str] = set()  # columns
         self.moved = False
         self.news = ""  # what the responsible member hears; without it: that the matter has come
         self.notices: list[tuple[list[Member | None], str, str]] = []  # who else hears what, as which kind
-        self.was_late = incident.is_late
-        self.ended: list[int] = []
-        self.begun: list[Stage] = []
-        self.resumed: list[Stage] = []
+        self.others: list[Case] = []  # other matters that this action writes in, each with its own step
+        self.new: list[Model] = []
+        self.changed: list[tuple[Model, list[str]]] = []
+        self.removed: list[Model] = []
+        self.undoes: int | None = None
 
     # --- what changes -------------------------------------------------------------------------------------------
     def set(self, **values: Any) -> None:
         for name, value in values.items():
+            column = Incident._meta.get_field(name).attname  # type: ignore[union-attr]
+            self.traces.field(column, getattr(self.incident, column))
             setattr(self.incident, name, value)
-            self.fields.add(name)
+            self.fields.add(column)
 
-    def state(self, status: Status) -> None:
+    def state(self, status: Status | str, reason: str = "") -> None:
         """The new state; the whole matter's clock stops when it ends and goes on when it is opened again."""
-        was_open = self.incident.is_open
+        before = self.incident.status
         self.set(status=status, is_open=is_open(status))
-        if was_open and not self.incident.is_open:
-            self.ended.append(TOTAL_NUMBER)
-        elif self.incident.is_open and not was_open and self.total is not None:
-            self._resume(self.total)
+        self.move_total(before, status, reason)
+        if self.incident.refused_at is not None and status not in KEEPS_REFUSAL:
+            self.set(refused_at=None)
+        if not is_open(status):
+            self._take_off_lists()
+
+    def _take_off_lists(self) -> None:
+        """What has ended is on no list of what is to be done."""
+        if self.incident.is_listed:
+            self.set(is_listed=False, listed_until=None)
+        if self.incident.is_supervised:
+            self.settle_supervisions()
+
+    def settle_supervisions(self, **reply: Any) -> None:
+        """Replied to, or ended without a reply."""
+        for row in Supervision.objects.filter(incident=self.incident, settled_at=None):
+            self.alter(row, settled_at=self.now, **reply)
+        self.set(is_supervised=False)
 
     def assign(self, unit: Grid | Department) -> None:
         """Makes a unit responsible, and the member who answers for it."""
@@ -91,87 +104,25 @@ class Case:
         self.moved = self.from_unit != (grid and grid.pk, department and department.pk)
         self.set(responsible_grid=grid, responsible_department=department, responsible_member=holder.member)
 
+    def alter(self, row: Model, **values: Any) -> None:
+        """Changes another row of this matter when the case is written."""
+        self.traces.row(row, *values)
+        for name, value in values.items():
+            setattr(row, name, value)
+        self.changed.append((row, list(values)))
+
+    def make(self, row: Model) -> Model:
+        """Adds a row when the case is written; one with a `history_seq` names this step."""
+        self.new.append(row)
+        return row
+
+    def remove(self, row: Model) -> None:
+        """Takes a row away again that an undone step had made."""
+        self.removed.append(row)
+
     def announce(self, members: Iterable[Member | None], text: str, kind: str = MessageKind.NEWS) -> None:
         """Tells people when the change is written; `text` is a msgid with number and heading."""
         self.notices.append((list(members), text, kind))
-
-    # --- time ---------------------------------------------------------------------------------------------------
-    @cached_property
-    def calendar(self) -> WorkCalendar:
-        return Calendar.objects.of(self.incident.township_code)
-
-    def begin_stage(self, purpose: Purpose, until: datetime | None = None) -> None:
-        """Ends the running stage and starts the clock of the unit that is responsible now."""
-        incident = self.incident
-        self.end_stage()
-        grid = incident.responsible_grid
-        kind = grid.kind if grid else "department"
-        limit = None if until else incident.procedure.spec.limit_for(purpose, kind)
-        stage = Stage(
-            incident=incident,
-            number=incident.last_stage + 1,
-            purpose=purpose,
-            grid=grid,
-            department=incident.responsible_department,
-            member=incident.responsible_member,
-            township_code=incident.township_code,
-            village_code=grid.village_code if grid else "",
-            started_at=self.now,
-            limit_n=limit.n if limit else None,
-            limit_unit=limit.unit if limit else "",
-            until=until,
-        )
-        if limit:
-            stage.due_at = stage.derived_from([], self.calendar).at
-        elif until:
-            stage.due_at = until
-        self.begun.append(stage)
-        self.set(stage=stage.number, last_stage=stage.number)
-        self.set_due(stage.due_at)
-
-    def end_stage(self) -> None:
-        """Stops the running clock; the whole matter's own clock runs until it ends."""
-        if self.incident.stage:
-            self.ended.append(self.incident.stage)
-        self.set(escalate_at=None, is_late=False)
-
-    def resume_stage(self, stage: Stage) -> None:
-        """A result sent back: the handler's clock goes on with the time already used."""
-        self.end_stage()
-        self._resume(stage)
-        self.set(stage=stage.number)
-        self.set_due(stage.due_at)
-        told = Escalation.objects.filter(incident=self.incident, stage_number=stage.number)
-        last = told.order_by("-told_at").first()
-        if last is not None and is_late(self.incident.due_at, self.now):
-            self.set(is_late=True, escalate_at=self._card_again(last))
-
-    def _resume(self, stage: Stage) -> None:
-        row = ClockEvent(stage=stage, kind=LedgerKind.RESUME, at=self.now)
-        stage.due_at = stage.derived_from([*stage.ledger.all(), row], self.calendar).at
-        stage.ended_at = None
-        self.resumed.append(stage)
-
-    def _card_again(self, told: Escalation) -> datetime | None:
-        """Levels told stay told. The next one waits for the card given, or for a new one if that ran out meanwhile."""
-        limit = self.incident.procedure.spec.card_limit
-        if told.card_due_at is None or limit is None or told.card_due_at > self.now:
-            return told.card_due_at
-        return due_at(self.now, limit, self.calendar)
-
-    def set_due(self, stage_due: datetime | None) -> None:
-        """The effective deadline is the earliest of stage, whole matter and superior body."""
-        total_due = self.total.due_at if self.total else None
-        candidates = [stage_due, total_due, self.incident.external_due]
-        due = min((moment for moment in candidates if moment is not None), default=None)
-        self.set(due_at=due, escalate_at=due)
-
-    @cached_property
-    def total(self) -> Stage | None:
-        """The clock of the whole matter, where the procedure limits it."""
-        if "total" not in self.incident.procedure.spec.limits:
-            return None
-        return Stage.objects.filter(incident=self.incident, number=TOTAL_NUMBER).first()
 
     # --- writing ------------------------------------------------------------------------------------------------
     def save(
@@ -183,6 +134,7 @@ class Case:
         channel: str = Channel.SYSTEM,
         happened_at: datetime | None = None,
         data: Mapping[str, Any] | None = None,
+        batch: uuid.UUID | None = None,
     ) -> Transition:
         incident, (status, version) = self.incident, self.seen
         if self.fields & SEARCHED_BY:
@@ -194,7 +146,14 @@ class Case:
         if changed != 1:
             raise Conflict(_("Somebody else was first; look at it again."), code="lost_race")
         incident.version = version + 1
-        row = Transition.objects.create(
+        self.write_clocks(incident.version)
+        self._write_rows()
+        self._write_parts()
+        self._write_messages()
+        for other in self.others:
+            row = other.save(note=note, data={"number": incident.number, "action": self.action})
+            self.traces.others.append([str(other.incident.pk), row.seq])
+        return Transition.objects.create(
             incident=incident,
             seq=incident.version,
             action=self.action,
@@ -207,6 +166,9 @@ class Case:
             entered_at=self.now,
             note=note,
             data=dict(data or {}),
+            changed=self.traces.as_json(),
+            undoes=self.undoes,
+            batch=batch,
             stage=incident.stage,
             level=self.level,
             from_grid_id=self.from_unit[0],
@@ -218,51 +180,51 @@ class Case:
             client_uuid=client_uuid or uuid.uuid4(),
             body_hash=body_hash,
         )
-        self._write_stages(row.seq)
-        self._write_parts()
-        if (self.moved or self.news) and incident.is_open:
-            self._tell([incident.responsible_member], self.news or ARRIVED, MessageKind.ARRIVED)
-        for members, text, kind in self.notices:
-            self._tell(members, text, kind)
-        return row
 
-    def _write_stages(self, seq: int) -> None:
-        incident = self.incident
-        if self.ended:
-            running = list(Stage.objects.filter(incident=incident, number__in=self.ended, ended_at=None))
-            Stage.objects.filter(pk__in=[stage.pk for stage in running]).update(ended_at=self.now)
-            ClockEvent.objects.bulk_create(
-                ClockEvent(stage=stage, kind=LedgerKind.STOP, at=self.now, history_seq=seq)
-                for stage in running
-            )
-            if self.was_late:
-                Escalation.objects.filter(
-                    incident=incident, stage_number__in=self.ended, settled_at=None
-                ).update(settled_at=self.now)
-        Stage.objects.bulk_create(self.begun)
-        for stage in self.resumed:
-            stage.save(update_fields=["due_at", "ended_at"])
-            ClockEvent.objects.create(stage=stage, kind=LedgerKind.RESUME, at=self.now, history_seq=seq)
-            if incident.is_late:  # its cards are on the table again
-                Escalation.objects.filter(incident=incident, stage_number=stage.number).update(
-                    settled_at=None
-                )
+    def _write_rows(self) -> None:
+        for row in self.new:
+            if hasattr(row, "history_seq"):
+                row.history_seq = self.incident.version
+            row.save(force_insert=True)
+            self.traces.new(row)
+        for row, names in self.changed:
+            row.save(update_fields=names)
+        for row in self.removed:
+            row.delete()
 
     def _write_parts(self) -> None:
-        """Parts repeat what lists filter by; the lead part follows the responsible unit."""
+        """Parts repeat what lists filter by; the lead part follows the responsible unit and the place."""
         incident = self.incident
-        if self.moved:
-            Part.objects.filter(incident=incident, role=PartRole.LEAD, until=None).update(until=self.now)
-            lead = lead_part(incident)
-            if lead is not None:
-                unique = ["incident", "department" if lead.department_id else "member", "role"]
-                Part.objects.bulk_create(
-                    [lead], update_conflicts=True, unique_fields=unique, update_fields=["until", "since"]
-                )
-        if self.fields & {"status", "is_open", "is_late"}:
-            Part.objects.filter(incident=incident).filter(
-                ~Q(status=incident.status) | ~Q(is_open=incident.is_open) | ~Q(is_late=incident.is_late)
-            ).update(status=incident.status, is_open=incident.is_open, is_late=incident.is_late)
+        if self.undoes is None and (self.moved or "grid_id" in self.fields):
+            self._write_lead()
+        repeated = [column for column in (*REPEATED, "category_id") if column in self.fields]
+        if repeated:
+            values = {column: getattr(incident, column) for column in repeated}
+            different = Q()
+            for name, value in values.items():
+                different |= ~Q(**{name: value})
+            Part.objects.filter(incident=incident).filter(different).update(**values)
+
+    def _write_lead(self) -> None:
+        lead = lead_part(self.incident)
+        known = list(Part.objects.filter(incident=self.incident, role=PartRole.LEAD))
+        holder = (lead.member_id, lead.department_id) if lead else None
+        for part in known:
+            mine = (part.member_id, part.department_id) == holder
+            if mine == (part.until is None):
+                continue
+            self.traces.row(part, "since", "until")
+            part.since, part.until = (self.now, None) if mine else (part.since, self.now)
+            part.save(update_fields=["since", "until"])
+        if lead is not None and holder not in {(part.member_id, part.department_id) for part in known}:
+            lead.save(force_insert=True)
+            self.traces.new(lead)
+
+    def _write_messages(self) -> None:
+        if (self.moved or self.news) and self.incident.is_open:
+            self._tell([self.incident.responsible_member], self.news or ARRIVED, MessageKind.ARRIVED)
+        for members, text, kind in self.notices:
+            self._tell(members, text, kind)
 
     def _tell(self, members: list[Member | None], text: str, kind: str) -> None:
         """A message in this transaction; never to the one who acts."""
@@ -272,10 +234,16 @@ class Case:
                 members=receivers,
                 text=text,
                 params={"number": self.incident.number, "heading": self.incident.heading},
-                key=f"{self.incident.pk}:{self.incident.version}:{self.action}",
+                key=message_key(self.incident, self.incident.version, self.action),
                 link=f"/incidents/{self.incident.pk}/",
                 kind=kind,
             )
+            self.traces.told += [str(member.pk) for member in receivers]
+
+
+def message_key(incident: Incident, seq: int, action: str) -> str:
+    """Of everything that one step tells: a person hears of it once."""
+    return f"{incident.pk}:{seq}:{action}"
 
 
 def lead_part(incident: Incident) -> Part | None:
@@ -285,10 +253,8 @@ def lead_part(incident: Incident) -> Part | None:
         "role": PartRole.LEAD,
         "township_code": incident.township_code,
         "category_id": incident.category_id,
-        "status": incident.status,
-        "is_open": incident.is_open,
-        "is_late": incident.is_late,
         "reported_at": incident.reported_at,
+        **{name: getattr(incident, name) for name in REPEATED},
     }
     if incident.responsible_department_id is not None:
         return Part(department_id=incident.responsible_department_id, **shared)

@@ -18,6 +18,7 @@ from incidents.actions.files import take_files
 from incidents.actions.result import Outcome, replay_of
 from incidents.enums import PartRole
 from incidents.models import Incident, Part, Transition
+from incidents.models.incident import REPEATED
 from incidents.workflow import JOIN
 from members.querysets import standing_of
 
@@ -83,9 +84,7 @@ def _take_part(case: Case) -> None:
         since=case.now,
         township_code=incident.township_code,
         category_id=incident.category_id,
-        status=incident.status,
-        is_open=incident.is_open,
-        is_late=incident.is_late,
         reported_at=incident.reported_at,
+        **{name: getattr(incident, name) for name in REPEATED},
     )
     Part.objects.bulk_create([part], ignore_conflicts=True)

@@ -34,11 +34,13 @@ def perform(
     client_uuid: UUID | None = None,
     body_hash: str = "",
     version: int | None = None,
+    batch: UUID | None = None,
     **arguments: Any,
 ) -> Outcome:
     """Makes one move of the table on `incident` (as read by the caller, or at `version`).
 
-    Raises, in this order: IdempotencyConflict or a replay, Forbidden, Conflict (state or lost race), Invalid.
+    `batch` ties the steps of one bulk action together. Raises, in this order: IdempotencyConflict or a replay,
+    Forbidden, Conflict (state or lost race), Invalid.
     """
     try:
         with transaction.atomic():
@@ -48,6 +50,7 @@ def perform(
                 given,
                 client_uuid,
                 body_hash,
+                batch,
             )
     except (DomainError, IntegrityError) as error:
         if replay_of(Transition, "user", user, client_uuid, body_hash) is not None:
@@ -72,7 +75,9 @@ def _checked(
     return given
 
 
-def _carry_out(case: Case, given: Given, client_uuid: UUID | None, body_hash: str) -> None:
+def _carry_out(
+    case: Case, given: Given, client_uuid: UUID | None, body_hash: str, batch: UUID | None
+) -> None:
     if case.action == "accept":
         case = take_over_first(case)
     data = MOVES[case.action](case, given) or {}
@@ -83,6 +88,7 @@ def _carry_out(case: Case, given: Given, client_uuid: UUID | None, body_hash: st
         channel=given.get("channel", Channel.SYSTEM),
         happened_at=given.get("happened_at"),
         data=data,
+        batch=batch,
     )
     if given.get("files") and case.user is not None:
         take_files(user=case.user, incident=case.incident, client_uuids=given["files"], seq=row.seq)
@@ -101,8 +107,8 @@ def _check_arguments(incident: Incident, move: Move, given: Mapping[str, Any]) -
     happened = given.get("happened_at")
     if happened is not None and happened > now:
         errors["happened_at"] = [_("This lies in the future.")]
-    deadline = given.get("deadline")
-    if deadline is not None and deadline <= now:
-        errors["deadline"] = [_("A deadline lies in the future.")]
+    for name in ("deadline", "until", "reply_due"):
+        if name in given and given[name] <= now:
+            errors[name] = [_("A deadline lies in the future.")]
     if errors:
         raise Invalid(_("Something is missing or not right."), code="invalid_arguments", errors=errors)

@@ -15,6 +15,7 @@ from grids.querysets import next_code
 from incidents.actions.case import Case
 from incidents.enums import PartRole
 from incidents.models import Incident, Part, Stage, Transition
+from incidents.models.incident import REPEATED
 from incidents.workflow import REASSIGNED, SUCCEEDED
 from members.actions import tell
 from members.enums import MessageKind
@@ -119,10 +120,8 @@ def _pass_lead_parts(rows: list[Incident], held: Appointment, now: Any) -> None:
                 since=now,
                 township_code=row.township_code,
                 category_id=row.category_id,
-                status=row.status,
-                is_open=row.is_open,
-                is_late=row.is_late,
                 reported_at=row.reported_at,
+                **{name: getattr(row, name) for name in REPEATED},
             )
             for row in rows
             if row.pk in affected

@@ -1,6 +1,6 @@
 """What the API takes about matters: shapes, and the codes in them turned into what they name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -12,12 +12,14 @@ from gridgov.common.enums import Channel, FileKind
 from gridgov.common.errors import Forbidden, Invalid
 from gridgov.common.models import User
 from gridgov.common.prepared import Prepared
+from gridgov.common.worktime import Limit, Unit
 from grids.api.serializers import CODE
 from grids.enums import Verb
 from grids.models import Grid
 from grids.querysets import places_of
-from incidents.enums import Grade, PartySide, Source, Status
+from incidents.enums import Card, Grade, PartySide, Source, Status
 from incidents.models import Category, Incident
+from incidents.permissions import main_matter
 from incidents.search.words import LONGEST_QUESTION
 from members.models import Department
 
@@ -165,6 +167,16 @@ class ToldInput(Strict):
     happened_at = Moment()
 
 
+class LimitInput(Strict):
+    """So much longer: n of a unit."""
+
+    n = serializers.IntegerField(min_value=1, max_value=10_000)
+    unit = serializers.ChoiceField(choices=[(unit.value, unit.value) for unit in Unit])
+
+    def validate(self, attrs: Any) -> Limit:
+        return Limit(attrs["n"], Unit(attrs["unit"]))
+
+
 class ActionInput(Writing):
     """The arguments of all actions; `allowed_actions` of the matter says which one takes which."""
 
@@ -185,6 +197,32 @@ class ActionInput(Writing):
     channel = serializers.ChoiceField(choices=Channel.choices, required=False)
     happened_at = Moment(required=False, allow_null=True)
     files = serializers.ListField(child=Uuid(), max_length=20, required=False)
+    upheld = serializers.BooleanField(required=False)
+    granted = serializers.BooleanField(required=False)
+    limit = LimitInput(required=False)
+    until = Moment(required=False, allow_null=True)
+    level = serializers.ChoiceField(choices=Card.choices, required=False)
+    reply_due = Moment(required=False, allow_null=True)
+    body = serializers.CharField(
+        max_length=80, required=False, help_text=gettext_lazy("The superior body that it is referred to.")
+    )
+    number = serializers.CharField(
+        max_length=40,
+        required=False,
+        allow_blank=True,
+        help_text=gettext_lazy("The reference of the superior body."),
+    )
+    reply = serializers.CharField(max_length=2000, required=False)
+    about = serializers.CharField(
+        max_length=80, required=False, help_text=gettext_lazy("The unit or person to be held accountable.")
+    )
+    into = serializers.CharField(
+        max_length=40, required=False, help_text=gettext_lazy("The main matter: its number or its id.")
+    )
+    title = serializers.CharField(max_length=80, required=False)
+    category = serializers.CharField(max_length=40, required=False)
+    grid = serializers.RegexField(CODE, required=False)
+    address = serializers.CharField(max_length=120, required=False)
 
 
 class UploadInput(Writing):
@@ -247,19 +285,47 @@ CATEGORIES_NAMED = Prepared(
 )
 
 
-def named_unit(user: User, incident: Incident, to: Mapping[str, Any]) -> Grid | Department:
+def named_unit(
+    user: User, incident: Incident, to: Mapping[str, Any], field: str = "to.grid"
+) -> Grid | Department:
     """Whom a matter goes to: a grid or a department of its township that the user may know of."""
     if "grid" in to:
         grids = Grid.objects.named_by(user) | Grid.objects.active().visible_to(user)
         grid = grids.filter(code=to["grid"], township_code=incident.township_code).first()
         if grid is None:
-            raise unknown("unknown_grid", "to.grid", _("There is no such grid here."))
+            raise unknown("unknown_grid", field, _("There is no such grid here."))
         return grid
     departments = Department.objects.visible_to(user).active()
     department = departments.filter(pk=to["department"], township_code=incident.township_code).first()
     if department is None:
         raise unknown("unknown_department", "to.department", _("There is no such department here."))
     return department
+
+
+def named_place(user: User, incident: Incident, code: str) -> Grid:
+    """A grid of the matter's township that the user may know of."""
+    return named_unit(user, incident, {"grid": code}, "grid")  # type: ignore[return-value]
+
+
+def named_category_of(_user: User, incident: Incident, code: str) -> Category:
+    return named_category(incident.township_code, code)
+
+
+def named_main(user: User, incident: Incident, into: str) -> Incident:
+    """Another matter of the same township that the user sees, by number or id."""
+    found = main_matter(user, incident, into)
+    if found is None:
+        raise unknown("unknown_incident", "into", _("There is no such matter here."))
+    return found
+
+
+# Arguments that name something, and how they find it.
+NAMED: Mapping[str, Callable[[User, Incident, Any], Any]] = {
+    "to": named_unit,
+    "grid": named_place,
+    "category": named_category_of,
+    "into": named_main,
+}
 
 
 def unknown(code: str, name: str, text: str) -> Invalid:

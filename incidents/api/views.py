@@ -25,6 +25,7 @@ from incidents import due
 from incidents.actions import Outcome, attach, perform, report
 from incidents.actions.result import replay_of
 from incidents.api.inputs import (
+    NAMED,
     ActionInput,
     DueQuery,
     IncidentQuery,
@@ -32,7 +33,6 @@ from incidents.api.inputs import (
     ReceiptQuery,
     ReportInput,
     UploadInput,
-    named_unit,
 )
 from incidents.api.serializers import (
     BatchItemSerializer,
@@ -229,13 +229,13 @@ class IncidentAction(View):
 def _act(user: User, incident: Incident, action: str, given: dict[str, Any]) -> Outcome:
     client_uuid, content = given.pop("client_uuid"), body_hash(given, incident.pk, action)
     unknown = None
-    if "to" in given:
+    for name in NAMED.keys() & given.keys():
         try:
-            given["to"] = named_unit(user, incident, given["to"])
+            given[name] = NAMED[name](user, incident, given[name])
         except (
             Invalid
         ) as error:  # told only if nothing else stands in the way: replay, right and state come first
-            unknown, given["to"] = error, None
+            unknown, given[name] = error, None
     try:
         return perform(
             user=user, incident=incident, action=action, client_uuid=client_uuid, body_hash=content, **given

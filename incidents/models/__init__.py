@@ -4,6 +4,7 @@ from incidents.models.catalogue import Category, Procedure
 from incidents.models.history import CopiedNotice, Transition
 from incidents.models.incident import Incident, NumberSeries, Part, Upload
 from incidents.models.mediation import Mediation, MediationSeries
+from incidents.models.oversight import ExtensionRequest, Supervision
 from incidents.models.people import Party, Requester, Reveal
 from incidents.models.search import SearchBlock, SearchEntry
 from incidents.models.time import ClockEvent, Escalation, Stage
@@ -14,6 +15,7 @@ __all__ = [
     "ClockEvent",
     "CopiedNotice",
     "Escalation",
+    "ExtensionRequest",
     "FeedbackRequest",
     "Incident",
     "Mediation",
@@ -27,6 +29,7 @@ __all__ = [
     "SearchBlock",
     "SearchEntry",
     "Stage",
+    "Supervision",
     "Transition",
     "Upload",
 ]

@@ -10,6 +10,7 @@ from gridgov.common.models import Repeatable
 from grids.models import Grid
 from incidents.enums import Status
 from incidents.models.incident import Incident
+from incidents.querysets import TransitionQuerySet
 from members.models import Department, Member
 
 
@@ -31,6 +32,9 @@ class Transition(Repeatable):
     entered_at = models.DateTimeField(_("entered at"), default=clock.now)
     note = models.TextField(_("note"), blank=True)
     data = models.JSONField(default=dict)
+    changed = models.JSONField(default=dict)  # what stood before, for undo (incidents/actions/traces.py)
+    undoes = models.PositiveIntegerField(null=True)  # the step that this one took back
+    batch = models.UUIDField(null=True)  # the steps of one bulk action
     stage = models.PositiveSmallIntegerField(default=1)
     level = models.CharField(max_length=10, blank=True)  # kind of the unit that acted, or `department`
     from_grid = models.ForeignKey(Grid, models.PROTECT, null=True, related_name="+", db_index=False)
@@ -41,6 +45,8 @@ class Transition(Repeatable):
     to_department = models.ForeignKey(Department, models.PROTECT, null=True, related_name="+", db_index=False)
     responsible = models.ForeignKey(Member, models.PROTECT, null=True, related_name="+", db_index=False)
     township_code = models.CharField(max_length=9)
+
+    objects = TransitionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("step")
@@ -54,8 +60,18 @@ class Transition(Repeatable):
                 condition=models.Q(user__isnull=False),
                 name="history_sent_once",
             ),
+            models.UniqueConstraint(
+                fields=["incident", "undoes"],
+                condition=models.Q(undoes__isnull=False),
+                name="history_undone_once",
+            ),
         ]
-        indexes = [models.Index(fields=["township_code", "action", "happened_at"], name="history_figures")]
+        indexes = [
+            models.Index(fields=["township_code", "action", "happened_at"], name="history_figures"),
+            models.Index(
+                fields=["batch", "user"], condition=models.Q(batch__isnull=False), name="history_batch"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.seq} {self.action}"

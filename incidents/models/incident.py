@@ -25,10 +25,18 @@ class Listed(models.Model):
     is_late = models.BooleanField(
         default=False, editable=False
     )  # set by the sweep, within a minute of the deadline
+    # what a level above has marked: on the rectification list, a reply to a supervision owed, to be answered for
+    is_listed = models.BooleanField(_("on the rectification list"), default=False, editable=False)
+    is_supervised = models.BooleanField(_("under supervision"), default=False, editable=False)
+    is_accountable = models.BooleanField(_("marked for accountability"), default=False, editable=False)
     reported_at = models.DateTimeField(_("reported at"), default=clock.now)  # arrival at the server
 
     class Meta:
         abstract = True
+
+
+MARKS = ("is_listed", "is_supervised", "is_accountable")
+REPEATED = ("status", "is_open", "is_late", *MARKS)  # on each part too, and kept equal by every action
 
 
 def list_indexes(unit: str, name: str, key: str) -> list[models.Index]:
@@ -40,6 +48,10 @@ def list_indexes(unit: str, name: str, key: str) -> list[models.Index]:
         models.Index(fields=[unit, "category", *tail], name=f"{name}_category"),
         models.Index(fields=[unit, *tail], condition=Q(is_open=True), name=f"{name}_open"),
         models.Index(fields=[unit, *tail], condition=Q(is_late=True), name=f"{name}_late"),
+        *(
+            models.Index(fields=[unit, *tail], condition=Q(**{mark: True}), name=f"{name}_{mark[3:9]}")
+            for mark in MARKS
+        ),
     ]
 
 
@@ -99,6 +111,14 @@ class Incident(Listed, Repeatable):
     escalate_at = models.DateTimeField(
         null=True
     )  # when the next level is to be told; the sweep asks only for this
+    merged_into = models.ForeignKey(
+        "self", models.PROTECT, null=True, related_name="merged", db_index=False
+    )  # the main matter, while merged
+    approved_at = models.DateTimeField(null=True)
+    refused_at = models.DateTimeField(null=True)  # while the unit it was dispatched to waits for the ruling
+    extension_asked_at = models.DateTimeField(null=True)  # while a request waits for its decision
+    suspended_until = models.DateTimeField(null=True)  # when the clock goes on by itself
+    listed_until = models.DateTimeField(null=True)
     rework_count = models.PositiveSmallIntegerField(default=0)
     fed_back_at = models.DateTimeField(null=True)
     visited_at = models.DateTimeField(null=True)
@@ -144,6 +164,14 @@ class Incident(Listed, Repeatable):
             ),
             models.Index(
                 fields=["township_code", "external_no"], condition=~Q(external_no=""), name="inc_external"
+            ),
+            models.Index(
+                fields=["merged_into"], condition=Q(merged_into__isnull=False), name="inc_merged_into"
+            ),
+            models.Index(
+                fields=["suspended_until"],
+                condition=Q(suspended_until__isnull=False),
+                name="inc_suspended_until",
             ),
             models.Index(fields=["escalate_at"], condition=Q(escalate_at__isnull=False), name="inc_escalate"),
             models.Index(

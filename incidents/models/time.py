@@ -37,6 +37,7 @@ class Stage(models.Model):
     until = models.DateTimeField(null=True)  # or the deadline that a person set
     due_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    is_void = models.BooleanField(default=False)  # the step that began it was undone: it counts nowhere
 
     class Meta:
         verbose_name = _("stage")
@@ -75,7 +76,7 @@ class Stage(models.Model):
 
 
 class ClockEvent(models.Model):
-    """A later row of the ledger: pause, resume, extend, stop. Append-only: the due time follows from these rows, the calendar and nothing else."""
+    """A later row of the ledger: pause, resume, extend, stop, void. Append-only: the due time follows from these rows, the calendar and nothing else."""
 
     stage = models.ForeignKey(Stage, models.CASCADE, related_name="ledger")
     kind = models.CharField(max_length=6, choices=[(kind.value, kind.value) for kind in Kind])
@@ -85,6 +86,7 @@ class ClockEvent(models.Model):
     until = models.DateTimeField(null=True)
     reason = models.CharField(max_length=200, blank=True)
     history_seq = models.PositiveIntegerField()
+    voids = models.PositiveIntegerField(null=True)  # the step whose rows it takes back (undo)
 
     class Meta:
         verbose_name = _("clock event")
@@ -97,7 +99,13 @@ class ClockEvent(models.Model):
     @property
     def entry(self) -> Entry:
         limit = limit_of(self.limit_n, self.limit_unit)
-        return Entry(kind=Kind(self.kind), at=self.at, limit=limit, until=self.until, reason=self.reason)
+        return Entry(
+            Kind(self.kind), self.at, limit, self.until, self.reason, step=self.history_seq, voids=self.voids
+        )
+
+    @property
+    def step(self) -> int:
+        return self.history_seq
 
 
 class Escalation(models.Model):

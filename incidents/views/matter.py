@@ -139,8 +139,6 @@ def take(request: HttpRequest, incident: Incident, action: str, form: ActionForm
     if not valid or call is None:
         raise Invalid(_("Something is missing or not right."))
     arguments = form.arguments()
-    if "to" in form.fields:
-        arguments["to"] = form.target()
     if form.cleaned_data.get("files"):
         arguments["files"] = keep(form.cleaned_data["files"], user=user, call=call)
     return perform(

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_noop
 from gridgov.common import clock
 from gridgov.common.enums import Channel
 from gridgov.common.worktime import Kind as LedgerKind
+from gridgov.common.worktime import in_force
 from incidents.due import limit_text, moment
 from incidents.enums import Purpose, Status
 from incidents.models import Escalation, Incident, Stage, Transition
@@ -144,12 +145,12 @@ LEDGER: Mapping[str, str] = {
 
 def _clocks(incident: Incident) -> Iterator[Entry]:
     """Where a clock with a deadline began, was paused, extended or went on. That it stops is said by the step itself."""
-    stages = incident.stages.select_related("grid", "department").prefetch_related("ledger")  # type: ignore[attr-defined]
-    for stage in stages.order_by("number"):
+    stages = incident.stages.filter(is_void=False).select_related("grid", "department")  # type: ignore[attr-defined]
+    for stage in stages.prefetch_related("ledger").order_by("number"):
         if stage.due_at is None:
             continue
         yield Entry(stage.started_at, _begins(stage), CLOCK)
-        for row in stage.ledger.all():
+        for row in in_force(stage.ledger.all()):
             text = LEDGER.get(row.kind)
             if text:
                 yield Entry(row.at, _(text) % {"clock": _clock_name(stage)}, CLOCK)

@@ -1,7 +1,7 @@
 """The only place that writes people, posts and grants."""
 
 from members.actions.grants import DEFAULT_ROLES, change_role, create_roles, sync_grants
-from members.actions.inbox import mark_read, tell
+from members.actions.inbox import mark_read, tell, withdraw
 from members.actions.leave import end_leave, take_leave
 from members.actions.posts import (
     NewPerson,
@@ -35,4 +35,5 @@ __all__ = [
     "sync_grants",
     "take_leave",
     "tell",
+    "withdraw",
 ]

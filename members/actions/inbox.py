@@ -1,6 +1,10 @@
 """Messages to members, in the transaction of what they tell."""
 
 from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+from django.db.models import DateTimeField, Value
+from django.db.models.functions import Coalesce
 
 from gridgov.common import clock
 from gridgov.common.models import User
@@ -29,6 +33,13 @@ def tell(
         ],
         ignore_conflicts=True,
     )
+
+
+def withdraw(*, members: Iterable[UUID | str], key: str) -> int:
+    """What these members were told under `key` no longer holds: it stays, marked, and is nothing new any more."""
+    now = clock.now()
+    told = InboxMessage.objects.filter(member__in=list(members), key=key, withdrawn_at=None)
+    return told.update(withdrawn_at=now, read_at=Coalesce("read_at", Value(now, DateTimeField())))
 
 
 def mark_read(*, user: User, ids: Iterable[int] | None = None) -> int:

@@ -3,6 +3,14 @@
 from collections.abc import Mapping
 
 from incidents.actions.case import MoveFunction
-from incidents.actions.moves import ending, handling, sending
+from incidents.actions.moves import ending, handling, mending, overseeing, sending, undoing, waiting
 
-MOVES: Mapping[str, MoveFunction] = {**handling.MOVES, **sending.MOVES, **ending.MOVES}
+MOVES: Mapping[str, MoveFunction] = {
+    **handling.MOVES,
+    **sending.MOVES,
+    **ending.MOVES,
+    **waiting.MOVES,
+    **overseeing.MOVES,
+    **mending.MOVES,
+    **undoing.MOVES,
+}

@@ -11,8 +11,9 @@ from gridgov.common.errors import Invalid
 from grids.models import Grid
 from incidents.actions.case import Case, Given, MoveFunction
 from incidents.actions.moves.handling import to_handler
+from incidents.actions.moves.mending import with_merged
 from incidents.enums import Purpose, Status
-from incidents.models import FeedbackRequest
+from incidents.models import FeedbackRequest, Incident
 from incidents.permissions import owed_before_closing
 
 REJECTED = gettext_noop("%(number)s was rejected: %(heading)s")
@@ -23,7 +24,7 @@ VISIT_FAILED = gettext_noop("%(number)s was not solved, says the return visit: %
 def _reject(case: Case, given: Given) -> None:
     case.end_stage()
     case.state(Status.REJECTED)
-    case.announce([case.incident.reporter], REJECTED)
+    _tell_reporters(case, REJECTED)
 
 
 def _settle(case: Case, given: Given) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def _settle(case: Case, given: Given) -> dict[str, Any]:
         case.set(fed_back_at=told["happened_at"])
     case.end_stage()
     case.state(Status.CLOSED)
-    case.announce([case.incident.reporter], CLOSED)
+    _tell_reporters(case, CLOSED)
     return (
         {"told": {"channel": told["channel"], "happened_at": told["happened_at"].isoformat()}} if told else {}
     )
@@ -47,13 +48,31 @@ def _settle(case: Case, given: Given) -> dict[str, Any]:
 
 def _feed_back(case: Case, given: Given) -> dict[str, Any]:
     incident = case.incident
-    case.set(fed_back_at=given.get("happened_at") or case.now)
+    told_at = given.get("happened_at") or case.now
+    case.set(fed_back_at=told_at)
+    for merged in with_merged(case):
+        merged.set(fed_back_at=told_at)
+        _ask(case, merged.incident)
+    asked = _ask(case, incident)
+    return {"feedback_request": asked.pk} if asked else {}
+
+
+def _ask(case: Case, incident: Incident) -> FeedbackRequest | None:
+    """A link for the requester's answer, where somebody asked."""
     if not hasattr(incident, "requester"):
-        return {}
+        return None
     asked = FeedbackRequest.objects.create(
         incident=incident, township_code=incident.township_code, village_code=incident.village_code
     )
-    return {"feedback_request": asked.pk}
+    case.traces.new(asked)
+    return asked
+
+
+def _tell_reporters(case: Case, text: str) -> None:
+    """Of this matter and of those merged into it."""
+    case.announce([case.incident.reporter], text)
+    for merged in with_merged(case):
+        merged.announce([merged.incident.reporter], text)
 
 
 def _return_visit(case: Case, given: Given) -> dict[str, Any]:
@@ -83,7 +102,7 @@ def _close(case: Case, given: Given) -> None:
     case.end_stage()
     case.set(closed_at=case.now)
     case.state(Status.CLOSED)
-    case.announce([case.incident.reporter], CLOSED)
+    _tell_reporters(case, CLOSED)
 
 
 def _reopen(case: Case, given: Given) -> None:
@@ -95,6 +114,7 @@ def _reopen(case: Case, given: Given) -> None:
         fed_back_at=None,
         visited_at=None,
         closed_at=None,
+        approved_at=None,
     )
     case.assign(unit)
     case.state(Status.ACCEPTED)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from gridgov.common.errors import Invalid
 from grids.enums import Verb
@@ -13,8 +14,14 @@ from grids.models import Grid
 from grids.querysets import places_of
 from incidents.actions.case import Case, Given, MoveFunction
 from incidents.enums import Purpose, Status
+from incidents.models import Stage, Transition
+from incidents.querysets import last_step
 from incidents.workflow import parent_of
 from members.models import Department
+
+REFUSED = gettext_noop("%(number)s was refused; rule on it: %(heading)s")
+UPHELD = gettext_noop("%(number)s: your refusal was upheld: %(heading)s")
+NOT_UPHELD = gettext_noop("%(number)s: your refusal was not upheld; it is yours again: %(heading)s")
 
 
 def _dispatch(case: Case, given: Given) -> dict[str, Any]:
@@ -70,6 +77,37 @@ def _hand_over(case: Case, given: Given) -> dict[str, Any]:
     return {"from_place": before, "to_place": incident.grid_id}
 
 
+def _refuse(case: Case, given: Given) -> None:
+    """退单: whoever dispatched answers for it until the ruling; the handler's clock stands still (C22)."""
+    incident = case.incident
+    case.assign(incident.dispatcher_grid or Grid.objects.get(pk=incident.township_code))
+    case.set(refused_at=case.now)
+    case.news = REFUSED
+    case.begin_stage(Purpose.RULING)
+
+
+def _rule_refusal(case: Case, given: Given) -> dict[str, Any]:
+    """Upheld: back to where it was dispatched from. Not upheld: the unit has it again, on the time it had left."""
+    incident = case.incident
+    refusal = last_step(incident, "refuse")
+    if given["upheld"]:
+        case.set(dispatcher_grid=None, acceptor_grid=incident.responsible_grid)
+        case.state(Status.ACCEPTED)
+        case.begin_stage(Purpose.HANDLE)
+        case.announce([refusal.actor], UPHELD)
+    else:
+        case.set(refused_at=None)
+        case.assign(refusal.from_department or refusal.from_grid)  # type: ignore[arg-type]
+        case.news = NOT_UPHELD
+        case.resume_stage(Stage.objects.get(incident=incident, number=_stage_before(refusal)))
+    return {"upheld": given["upheld"]}
+
+
+def _stage_before(refusal: Transition) -> int:
+    """The stage of the unit that refused: the one that ran before the ruling began."""
+    return int(refusal.changed["fields"]["stage"])
+
+
 def wrong_target(text: str) -> Invalid:
     return Invalid(text, code="wrong_target", errors={"to": [text]})
 
@@ -78,4 +116,6 @@ MOVES: Mapping[str, MoveFunction] = {
     "dispatch": _dispatch,
     "escalate": _escalate,
     "hand_over": _hand_over,
+    "refuse": _refuse,
+    "rule_refusal": _rule_refusal,
 }

@@ -1,0 +1,258 @@
+"""The clocks of one matter during one action: which begin, stop, pause, go on and are extended, written at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from gridgov.common import clock
+from gridgov.common.worktime import Calendar as WorkCalendar
+from gridgov.common.worktime import Kind, Limit, due_at, is_late
+from grids.models import Calendar
+from incidents.actions.traces import Traces
+from incidents.enums import Purpose
+from incidents.models import ClockEvent, Escalation, ExtensionRequest, Incident, Stage
+from incidents.models.time import TOTAL_NUMBER
+from incidents.workflow import STAGE_STANDS, TOTAL_STANDS, is_open
+
+REASON_LENGTH = 200
+
+
+@dataclass
+class _Line:
+    """A row for the ledger of a stage that is there already."""
+
+    stage: Stage
+    row: ClockEvent
+
+
+class Clocks:
+    """Part of a `Case`: what changes of time. `set` and `traces` are the case's."""
+
+    incident: Incident
+    traces: Traces
+
+    def set(self, **values: Any) -> None:
+        raise NotImplementedError
+
+    def __init__(self, incident: Incident) -> None:
+        self.incident = incident
+        self.now = clock.now()
+        self.traces = Traces()
+        self.was_late = incident.is_late
+        self.stops: list[int] = []
+        self.begun: list[Stage] = []
+        self.lines: list[_Line] = []
+        self.voids: list[ClockEvent] = []
+        self.cards: list[tuple[list[Escalation], datetime | None]] = []
+
+    @cached_property
+    def calendar(self) -> WorkCalendar:
+        return Calendar.objects.of(self.incident.township_code)
+
+    @cached_property
+    def total(self) -> Stage | None:
+        """The clock of the whole matter, where the procedure limits it."""
+        if "total" not in self.incident.procedure.spec.limits:
+            return None
+        return Stage.objects.filter(incident=self.incident, number=TOTAL_NUMBER).first()
+
+    def current_stage(self) -> Stage:
+        return Stage.objects.get(incident=self.incident, number=self.incident.stage)
+
+    # --- the stage ----------------------------------------------------------------------------------------------
+    def begin_stage(self, purpose: Purpose, until: datetime | None = None) -> None:
+        """Ends the running stage and starts the clock of the unit that is responsible now."""
+        incident = self.incident
+        self.end_stage()
+        grid = incident.responsible_grid
+        limit = None
+        if until is None:
+            limit = incident.procedure.spec.limit_for(purpose, grid.kind if grid else "department")
+        stage = Stage(
+            incident=incident,
+            number=incident.last_stage + 1,
+            purpose=purpose,
+            grid=grid,
+            department=incident.responsible_department,
+            member=incident.responsible_member,
+            township_code=incident.township_code,
+            village_code=grid.village_code if grid else "",
+            started_at=self.now,
+            limit_n=limit.n if limit else None,
+            limit_unit=limit.unit if limit else "",
+            until=until,
+        )
+        if limit:
+            stage.due_at = stage.derived_from([], self.calendar).at
+        elif until:
+            stage.due_at = until
+        self.begun.append(stage)
+        self.set(stage=stage.number, last_stage=stage.number)
+        self.set_due(stage.due_at)
+
+    def end_stage(self) -> None:
+        """Stops the running clock; a request for more time lapses with it."""
+        if self.incident.stage:
+            self.stops.append(self.incident.stage)
+        self.set(escalate_at=None, is_late=False)
+        if self.incident.extension_asked_at is not None:
+            self.set(extension_asked_at=None)
+
+    def resume_stage(self, stage: Stage) -> None:
+        """An earlier stage again, with the time already used: a result sent back, a refusal that was not upheld."""
+        self.end_stage()
+        self.set(stage=stage.number)
+        self.continue_stage(stage)
+
+    def continue_stage(self, stage: Stage) -> None:
+        """The clock of the matter's own stage goes on, after a pause or a stop."""
+        self._write(stage, Kind.RESUME)
+        self.set_due(stage.due_at)
+        self.settle_lateness(stage)
+
+    def pause_stage(self, reason: str) -> None:
+        self._write(self.current_stage(), Kind.PAUSE, reason=reason)
+        self.set_due(None)
+
+    def extend(self, *, limit: Limit | None, until: datetime | None, reason: str) -> None:
+        """More time for the stage, and for the whole matter, which else would end before."""
+        stage = self.current_stage()
+        self._write(stage, Kind.EXTEND, limit=limit, until=until, reason=reason)
+        total = self.total
+        if total is not None and total.due_at is not None and (until is None or total.due_at < until):
+            self._write(total, Kind.EXTEND, limit=limit, until=until, reason=reason)
+        self.set_due(stage.due_at)
+        self.settle_lateness(stage)
+
+    # --- the whole matter ---------------------------------------------------------------------------------------
+    def move_total(self, before: str, after: str, reason: str = "") -> None:
+        """What the change of state means for the clock of the whole matter. Where none is limited: nothing."""
+        if self.total is None:
+            return
+        ran, runs = (
+            is_open(before) and before not in TOTAL_STANDS,
+            is_open(after) and after not in TOTAL_STANDS,
+        )
+        if is_open(before) and not is_open(after):
+            self.stops.append(TOTAL_NUMBER)
+        elif ran and not runs:
+            self._write(self.total, Kind.PAUSE, reason=reason)
+        elif runs and not ran:
+            self._write(self.total, Kind.RESUME)
+        elif not is_open(before) and is_open(after):  # back into a state in which it stands still
+            self._write(self.total, Kind.RESUME)
+            self._write(self.total, Kind.PAUSE, reason=reason)
+
+    def void_rows(self, stage: Stage, step: int) -> None:
+        """Takes back what a step wrote in this ledger. What it changed of the stage itself is put back beside."""
+        row = ClockEvent(stage=stage, kind=Kind.VOID, at=self.now, voids=step, history_seq=0)
+        self.voids.append(row)
+
+    # --- due times ----------------------------------------------------------------------------------------------
+    def set_due(self, stage_due: datetime | None) -> None:
+        """The effective deadline: the earliest of stage, whole matter and superior body. What stands still has none."""
+        status = self.incident.status
+        candidates = [self.incident.external_due]
+        if status not in STAGE_STANDS:
+            candidates.append(stage_due)
+        if status not in TOTAL_STANDS and self.total is not None:
+            candidates.append(self.total.due_at)
+        due = min((moment for moment in candidates if moment is not None), default=None)
+        self.set(due_at=due, escalate_at=due)
+
+    def settle_lateness(self, stage: Stage) -> None:
+        """Late again where it was told before and the deadline has passed; else no longer late."""
+        told = Escalation.objects.filter(incident=self.incident, stage_number=stage.number)
+        last = told.order_by("-told_at").first()
+        late = last is not None and is_late(self.incident.due_at, self.now)
+        self.set(is_late=late)
+        if last is not None and late:
+            self.set(escalate_at=self._card_again(last))
+        if last is not None:
+            self._set_cards(told, None if late else self.now)
+
+    def _set_cards(self, told: Any, settled_at: datetime | None) -> None:
+        """Its cards are on the table again, or are settled."""
+        rows = list(told.filter(settled_at__isnull=settled_at is not None))
+        for row in rows:
+            self.traces.row(row, "settled_at")
+        if rows:
+            self.cards.append((rows, settled_at))
+
+    def _card_again(self, told: Escalation) -> datetime | None:
+        """Levels told stay told. The next one waits for the card given, or for a new one if that ran out meanwhile."""
+        limit = self.incident.procedure.spec.card_limit
+        if told.card_due_at is None or limit is None or told.card_due_at > self.now:
+            return told.card_due_at
+        return due_at(self.now, limit, self.calendar)
+
+    # --- writing ------------------------------------------------------------------------------------------------
+    def _write(
+        self,
+        stage: Stage,
+        kind: Kind,
+        *,
+        limit: Limit | None = None,
+        until: datetime | None = None,
+        reason: str = "",
+    ) -> None:
+        """One more row of a ledger, and what follows from it for the stage; kept for `write_clocks`."""
+        row = ClockEvent(
+            stage=stage,
+            kind=kind,
+            at=self.now,
+            limit_n=limit.n if limit else None,
+            limit_unit=limit.unit if limit else "",
+            until=until,
+            reason=reason[:REASON_LENGTH],
+            history_seq=0,
+        )
+        new = [line.row for line in self.lines if line.stage.pk == stage.pk]
+        if not new:
+            self.traces.row(stage, "due_at", "ended_at")
+        stage.due_at = stage.derived_from([*stage.ledger.all(), *new, row], self.calendar).at
+        stage.ended_at = None
+        self.lines.append(_Line(stage, row))
+
+    def write_clocks(self, seq: int) -> None:
+        """Stops, beginnings and the rows gathered, as written by step `seq`."""
+        if self.stops:
+            self._stop(seq)
+        Stage.objects.bulk_create(self.begun)
+        for stage in self.begun:
+            self.traces.new(stage)
+        for stage in {line.stage.pk: line.stage for line in self.lines}.values():
+            stage.save(update_fields=["due_at", "ended_at"])
+        rows = [*(line.row for line in self.lines), *self.voids]
+        for row in rows:
+            row.history_seq = seq
+        ClockEvent.objects.bulk_create(rows)
+        for cards, settled_at in self.cards:
+            Escalation.objects.filter(pk__in=[card.pk for card in cards]).update(settled_at=settled_at)
+
+    def _stop(self, seq: int) -> None:
+        incident = self.incident
+        running = list(Stage.objects.filter(incident=incident, number__in=self.stops, ended_at=None))
+        for stage in running:
+            self.traces.row(stage, "ended_at")
+        Stage.objects.filter(pk__in=[stage.pk for stage in running]).update(ended_at=self.now)
+        ClockEvent.objects.bulk_create(
+            ClockEvent(stage=stage, kind=Kind.STOP, at=self.now, history_seq=seq) for stage in running
+        )
+        if self.was_late:
+            open_cards = Escalation.objects.filter(
+                incident=incident, stage_number__in=self.stops, settled_at=None
+            )
+            self._set_cards(open_cards, self.now)
+        if "extension_asked_at" in self.traces.fields and incident.extension_asked_at is None:
+            self._lapse()
+
+    def _lapse(self) -> None:
+        """A request that nobody decided ends with its stage."""
+        for asked in ExtensionRequest.objects.filter(incident=self.incident, settled_at=None):
+            self.traces.row(asked, "settled_at")
+            asked.settled_at = self.now
+            asked.save(update_fields=["settled_at"])

@@ -1,0 +1,108 @@
+"""From the levels above: opinions and approvals, urging, supervision, lists; and what the spot says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext_noop
+
+from incidents.actions.case import Case, Given, MoveFunction
+from incidents.enums import Card, Status
+from incidents.models import Supervision
+from members.enums import MessageKind
+
+APPROVED = gettext_noop("%(number)s is approved: %(heading)s")
+NOT_APPROVED = gettext_noop("%(number)s is not approved: %(heading)s")
+REMINDED = gettext_noop("Please see to %(number)s: %(heading)s")
+SUPERVISED: Mapping[str, str] = {
+    Card.YELLOW: gettext_noop("Yellow card, a reply is owed: %(number)s %(heading)s"),
+    Card.RED: gettext_noop("Red card, a reply is owed: %(number)s %(heading)s"),
+}
+REPLIED = gettext_noop("%(number)s: the unit has replied to the supervision: %(heading)s")
+LISTED = gettext_noop("%(number)s was put on the rectification list: %(heading)s")
+UNLISTED = gettext_noop("%(number)s was taken off the rectification list: %(heading)s")
+ACCOUNTABLE = gettext_noop("%(number)s was marked for accountability: %(heading)s")
+
+
+def _review(case: Case, given: Given) -> None:
+    return None
+
+
+def _approve(case: Case, given: Given) -> None:
+    case.set(approved_at=case.now)
+    case.state(Status.IN_PROGRESS)
+    case.news = APPROVED
+
+
+def _disapprove(case: Case, given: Given) -> None:
+    case.set(approved_at=None)
+    case.news = NOT_APPROVED
+
+
+def _remind(case: Case, given: Given) -> None:
+    case.announce([case.incident.responsible_member], REMINDED, MessageKind.WARNING)
+
+
+def _supervise(case: Case, given: Given) -> dict[str, Any]:
+    """The unit owes a reply; the matter is not closed before it has come."""
+    incident, due = case.incident, given.get("reply_due")
+    case.make(
+        Supervision(
+            incident=incident,
+            card=given["level"],
+            note=given["note"],
+            given_by=case.actor,
+            given_at=case.now,
+            grid=incident.responsible_grid,
+            department=incident.responsible_department,
+            reply_due=due,
+            township_code=incident.township_code,
+        )
+    )
+    case.set(is_supervised=True)
+    case.announce([incident.responsible_member], SUPERVISED[given["level"]], MessageKind.WARNING)
+    return {"card": given["level"], **({"reply_due": due.isoformat()} if due else {})}
+
+
+def _reply_supervision(case: Case, given: Given) -> None:
+    """One reply for everything that is open."""
+    open_ones = Supervision.objects.filter(incident=case.incident, settled_at=None).select_related("given_by")
+    case.announce([row.given_by for row in open_ones], REPLIED)
+    case.settle_supervisions(reply=given["note"], replied_by=case.actor)
+
+
+def _list_for_rectification(case: Case, given: Given) -> dict[str, Any]:
+    until = given.get("until")
+    case.set(is_listed=True, listed_until=until)
+    case.announce([case.incident.responsible_member], LISTED)
+    return {"until": until.isoformat()} if until else {}
+
+
+def _unlist(case: Case, given: Given) -> None:
+    case.set(is_listed=False, listed_until=None)
+    case.announce([case.incident.responsible_member], UNLISTED)
+
+
+def _mark_accountable(case: Case, given: Given) -> dict[str, Any]:
+    case.set(is_accountable=True)
+    case.announce([case.incident.responsible_member], ACCOUNTABLE, MessageKind.WARNING)
+    return {"about": given["about"]}
+
+
+def _arrive(case: Case, given: Given) -> None:
+    return None
+
+
+MOVES: Mapping[str, MoveFunction] = {
+    "review": _review,
+    "approve": _approve,
+    "disapprove": _disapprove,
+    "remind": _remind,
+    "supervise": _supervise,
+    "reply_supervision": _reply_supervision,
+    "list_for_rectification": _list_for_rectification,
+    "unlist": _unlist,
+    "mark_accountable": _mark_accountable,
+    "arrive": _arrive,
+}
