@@ -197,6 +197,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute="*/10"),
         "options": {"expires": 590},
     },
+    # in the morning, several times in case one is missed: said once a day
+    "tell-daily-lists": {
+        "task": "incidents.tasks.tell_of_neglected",
+        "schedule": crontab(hour="7-10", minute="30"),
+        "options": {"expires": 3000},
+    },
     "drop-lost-uploads": {
         "task": "incidents.tasks.drop_lost_uploads",
         "schedule": 3600.0,

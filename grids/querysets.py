@@ -126,9 +126,13 @@ class GridQuerySet(models.QuerySet["Grid"]):
         kept = list(places)
         if not any(place.covers(code) for place in kept):
             return [place for place in kept if place.code.startswith(code)]
+        return self.as_places([code])
+
+    def as_places(self, codes: Iterable[str]) -> list[Place]:
+        """These grids as places that somebody holds something on."""
         children = self.model._default_manager.filter(parent=OuterRef("pk"), ended_on=None)
-        rows = self.filter(pk=code).annotate(leaf=~Exists(children)).values_list("code", "kind", "leaf")
-        return [Place(*row) for row in rows]
+        rows = self.filter(pk__in=list(codes)).annotate(leaf=~Exists(children))
+        return [Place(*row) for row in rows.values_list("code", "kind", "leaf")]
 
 
 class CalendarQuerySet(models.QuerySet["Calendar"]):

@@ -22,8 +22,10 @@ from incidents.actions.notices import TEXTS as NOTICES
 from incidents.enums import Card, Grade, Source
 from incidents.models import Category, Incident, Upload
 from incidents.permissions import main_matter
-from incidents.workflow import ARGUMENTS
-from members.models import Department
+from incidents.workflow import ARGUMENTS, ENTRY
+from members.forms import entry_fields, people_named
+from members.models import Department, Member
+from members.permissions import enters_for_others
 from members.querysets import standing_of
 
 if TYPE_CHECKING:
@@ -161,9 +163,11 @@ class ActionForm(forms.Form):
         action: str,
         requires: Iterable[str],
         rules: Mapping[str, Mapping[str, str]] | None = None,
+        people: Mapping[str, Member] | None = None,
+        done_by: str = "",
     ) -> None:
-        self.user = user
-        initial = {"client_uuid": uuid.uuid4(), "version": incident.version}
+        """`people`: for whom the user may enter it; `done_by`: the one of them who can do it now, where the user cannot."""
+        initial = {"client_uuid": uuid.uuid4(), "version": incident.version, "on_behalf_of": done_by}
         super().__init__(data, files, auto_id=f"{action}_%s", initial=initial)
         required = set(requires)
         for argument in ARGUMENTS[action]:
@@ -174,6 +178,11 @@ class ActionForm(forms.Form):
                 field.basis = rule["clause"] if rule else ""  # type: ignore[attr-defined]
                 self.fields[name] = field
         self.user, self.incident, self.action = user, incident, action
+        self.entry = [name for name in ENTRY if people and name not in ARGUMENTS[action]]
+        for name, field in entry_fields(people or {}).items():
+            if name in self.entry:
+                field.required = bool(done_by) and name != "happened_at"
+                self.fields[name] = field
         if "note" in self.fields and action in NOTE_LABELS:
             self.fields["note"].label = NOTE_LABELS[action]
         for name, field in self.fields.items():
@@ -188,6 +197,19 @@ class ActionForm(forms.Form):
                 grid=incident.grid_id,
                 address=incident.address,
             )
+
+    @property
+    def own_fields(self) -> list[forms.BoundField]:
+        return [field for field in self.visible_fields() if field.name not in self.entry]
+
+    @property
+    def entered_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.entry]
+
+    @property
+    def is_entered(self) -> bool:
+        """The fold-out stands open where something is in it, or must be."""
+        return any(self[name].value() or self[name].errors for name in self.entry)
 
     def fresh(self) -> None:
         """For showing it again after a refusal: of the matter as it is now, as a new call."""
@@ -333,6 +355,7 @@ class ReportForm(forms.Form):
 
     REQUESTER = ("requester_name", "requester_phone", "wants_feedback")
     MORE = ("source", "channel")
+    ENTERED = ("on_behalf_of", "happened_at")
 
     def __init__(self, data: Any = None, files: Any = None, *, user: User, grid: str = "") -> None:
         units = standing_of(user).units
@@ -349,6 +372,11 @@ class ReportForm(forms.Form):
         self.fields["category"].choices = [("", _("– choose –")), *named]  # type: ignore[attr-defined]
         if not places_of(user)[Verb.HANDLE]:
             del self.fields["escalate"]
+        self.people = people_named(user) if enters_for_others(user) else {}
+        if self.people:
+            entered = entry_fields(self.people)
+            entered["on_behalf_of"].label = _("Reported by")
+            self.fields |= {name: entered[name] for name in self.ENTERED}
 
     def show_kept(self, uploads: Iterable[Upload]) -> None:
         """What has arrived for this report need not be chosen again."""
@@ -368,7 +396,7 @@ class ReportForm(forms.Form):
 
     @property
     def main_fields(self) -> list[forms.BoundField]:
-        apart = (*self.REQUESTER, *self.MORE)
+        apart = (*self.REQUESTER, *self.MORE, *self.ENTERED)
         return [field for field in self.visible_fields() if field.name not in apart]
 
     @property
@@ -377,7 +405,17 @@ class ReportForm(forms.Form):
 
     @property
     def more_fields(self) -> list[forms.BoundField]:
-        return [self[name] for name in self.MORE]
+        return [self[name] for name in self.MORE if not (self.people and name == "channel")]
+
+    @property
+    def entered_fields(self) -> list[forms.BoundField]:
+        """Who reported it to whoever types, how and when."""
+        names = ("on_behalf_of", "channel", "happened_at") if self.people else ()
+        return [self[name] for name in names]
+
+    @property
+    def is_entered(self) -> bool:
+        return any(self[name].value() or self[name].errors for name in self.ENTERED if name in self.fields)
 
     @property
     def has_requester(self) -> bool:

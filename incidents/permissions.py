@@ -19,7 +19,7 @@ from grids.models import Calendar, Rule
 from grids.querysets import holds, places_of
 from incidents.enums import CategoryKind, OnOverdue, Status
 from incidents.models import Escalation, Incident, Requester, Supervision, Transition
-from incidents.workflow import ARGUMENTS, TRANSITIONS, Move, Who
+from incidents.workflow import ARGUMENTS, ENTRY, TRANSITIONS, Move, Who
 from members.querysets import standing_of
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def at_unit(user: User, incident: Incident, verbs: tuple[str, ...]) -> bool:
     return any(holds(user, verb, str(incident.responsible_grid_id), exactly=True) for verb in verbs)
 
 
-def takes_over(user: User, incident: Incident) -> Escalation | None:
+def takes_over(user: Any, incident: Incident) -> Escalation | None:
     """The card by which a level above may accept a late matter whose procedure says `raise`."""
     if not incident.is_late:
         return None
@@ -467,9 +467,14 @@ def allowed_actions(user: User, incident: Incident) -> list[Allowed]:
         if move.name == "close" and owed_before_closing(incident):
             continue
         found.append(
-            Allowed(move.name, str(move.label), obligatory(incident, move.name), ARGUMENTS[move.name])
+            Allowed(move.name, str(move.label), obligatory(incident, move.name), arguments_of(move.name))
         )
     return found
+
+
+def arguments_of(action: str) -> tuple[str, ...]:
+    """All arguments the action takes, its own first."""
+    return (*ARGUMENTS[action], *(name for name in ENTRY if name not in ARGUMENTS[action]))
 
 
 def obligatory(incident: Incident, action: str) -> tuple[str, ...]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Subquery
 
+from gridgov.common import clock
 from gridgov.common.paging import PAGE_SIZE, Key, Page, order, page_of
 from grids.enums import Verb
 from grids.querysets import any_of, condition, next_code, places_of
@@ -30,6 +32,9 @@ RELATED = (
     "responsible_member",
     "reporter",
 )
+
+
+STILL_AFTER = 30  # days without a step after which a matter without a deadline lies still
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,18 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
 
     def open(self) -> IncidentQuerySet:
         return self.filter(is_open=True)
+
+    def unanswered(self) -> IncidentQuerySet:
+        """Open, but whoever answers for it cannot act: no login, or one that is closed."""
+        able = Q(responsible_member__is_active=True, responsible_member__user__is_active=True)
+        return self.open().exclude(able)
+
+    def lying_still(self, days: int = STILL_AFTER) -> IncidentQuerySet:
+        """Open, without a deadline, and without any step for as many days. Annotated with `touched_at`."""
+        before = clock.now() - timedelta(days=days)
+        last = self._related("history").filter(incident=OuterRef("pk"), seq=OuterRef("version"))
+        old = self.open().filter(due_at=None, reported_at__lt=before)
+        return old.annotate(touched_at=Subquery(last.values("entered_at")[:1])).filter(touched_at__lt=before)
 
     def waiting_for(self, user: Any) -> IncidentQuerySet:
         """Open matters that a unit answers for which the user serves on. Index: responsible unit."""

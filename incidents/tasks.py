@@ -8,7 +8,7 @@ from django.conf import settings
 
 from gridgov.common import clock
 from gridgov.common.actions import beat
-from incidents.actions import follow_posts, index_waiting, sweep
+from incidents.actions import follow_posts, index_waiting, sweep, tell_daily_lists
 from incidents.models import Upload
 
 INDEXING = timedelta(seconds=8)
@@ -41,6 +41,12 @@ def index_for_search() -> int:
 def follow_appointments() -> int:
     """Appointments that began or ended by date: their open matters change hands."""
     return follow_posts()
+
+
+@shared_task
+def tell_of_neglected() -> int:
+    """The morning's list of what nobody able answers for and what lies still, told once a day."""
+    return tell_daily_lists()
 
 
 @shared_task

@@ -148,6 +148,9 @@ OTHER_ROWS: Mapping[str, Promise] = {
     WITH_MAIN: _("the main matter has moved on"),
 }
 
+# What every action takes besides: who really acted, how it reached whoever types, and when it happened.
+ENTRY = ("on_behalf_of", "channel", "happened_at")
+
 # Which arguments each action takes; REST, pages and admin build their forms from it, and refuse others.
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "accept": ("note", "important"),

@@ -11,14 +11,17 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from gridgov.common import clock
+from gridgov.common.enums import Channel
 from gridgov.common.errors import DomainError, Forbidden, Invalid
 from grids.models import Grid
 from incidents.actions import report
-from incidents.actions.result import replay_of
+from incidents.actions.result import entry_errors, replay_of
 from incidents.enums import Source
 from inspections.models import Finding, Patrol
 from inspections.permissions import can_patrol
 from inspections.querysets import patrol_duty
+from members.models import Member
+from members.permissions import acting
 from members.querysets import standing_of
 
 if TYPE_CHECKING:
@@ -46,18 +49,24 @@ def record_patrol(
     ended_at: datetime,
     note: str = "",
     findings: Sequence[Mapping[str, Any]] = (),
+    on_behalf_of: Member | None = None,
+    channel: str = Channel.SYSTEM,
     client_uuid: uuid.UUID | None = None,
     body_hash: str = "",
 ) -> Outcome:
     """A patrol with what was found, all or nothing.
 
     A finding is `{"text": …}`; with a `category` (an instance) it becomes an incident, and whatever else it holds are
-    arguments of `incidents.actions.report`. Raises Forbidden, Invalid, IdempotencyConflict.
+    arguments of `incidents.actions.report`. `on_behalf_of`: who really went; `user` must be one who may enter for them,
+    and it counts for that person, the findings too. Raises Forbidden, Invalid, IdempotencyConflict.
     """
     try:
         with transaction.atomic():
+            person = acting(user, on_behalf_of)
             patrol = _record(
                 user=user,
+                person=person,
+                channel=channel,
                 grid=grid,
                 started_at=started_at,
                 ended_at=ended_at,
@@ -75,10 +84,22 @@ def record_patrol(
         return Outcome(before, replayed=True)
 
 
-def _record(*, user: User, grid: Grid, started_at: datetime, ended_at: datetime, **values: Any) -> Patrol:
-    member = standing_of(user).member
-    if member is None or not can_patrol(user, grid):
+def _record(
+    *,
+    user: User,
+    person: Any,
+    channel: str,
+    grid: Grid,
+    started_at: datetime,
+    ended_at: datetime,
+    **values: Any,
+) -> Patrol:
+    member, for_other = standing_of(person).member, person is not user
+    if member is None or not can_patrol(person, grid):
         raise Forbidden(_("A patrol is entered for the own grid or one below it."), code="not_own_grid")
+    errors = entry_errors({"on_behalf_of": member if for_other else None, "channel": channel})
+    if errors:
+        raise Invalid(errors["channel"][0], code="invalid_arguments", errors=errors)
     _check_times(started_at, ended_at)
     day = clock.local(started_at).date()
     if grid.ended_on is not None and grid.ended_on <= day:
@@ -91,6 +112,8 @@ def _record(*, user: User, grid: Grid, started_at: datetime, ended_at: datetime,
         village_code=grid.village_code,
         member=member,
         user=user,
+        entered_by=standing_of(user).member if for_other else None,
+        channel=channel,
         duty=patrol_duty(grid, day),
         started_at=started_at,
         ended_at=ended_at,
@@ -138,6 +161,8 @@ def _finding(patrol: Patrol, user: User, place: int, finding: Mapping[str, Any])
             description=details.pop("description", "") or text,
             occurred_at=details.pop("occurred_at", None) or patrol.started_at,
             source=Source.PATROL,
+            on_behalf_of=patrol.member if patrol.entered_by_id else None,
+            channel=patrol.channel,
             client_uuid=uuid.uuid5(patrol.client_uuid, f"finding {place}"),
             body_hash=patrol.body_hash,
             **details,

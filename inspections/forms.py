@@ -16,10 +16,13 @@ from grids.models import Grid
 from incidents.models import Category
 from inspections.actions import LONGEST_TEXT
 from inspections.querysets import grids_to_patrol
+from members.forms import entry_fields, people_named
+from members.permissions import enters_for_others
 
 if TYPE_CHECKING:
     from gridgov.common.models import User
 
+ENTERED = ("on_behalf_of", "channel")
 MINUTES = "%Y-%m-%dT%H:%M"
 
 
@@ -50,6 +53,23 @@ class PatrolForm(forms.Form):
         )
         super().__init__(*args, **kwargs)
         self.fields["grid"].queryset = grids_to_patrol(user)  # type: ignore[attr-defined]
+        self.people = people_named(user) if enters_for_others(user) else {}
+        if self.people:
+            entered = entry_fields(self.people)
+            entered["on_behalf_of"].label = _("Patrolled by")
+            self.fields |= {name: entered[name] for name in ENTERED}
+
+    @property
+    def own_fields(self) -> list[forms.BoundField]:
+        return [field for field in self.visible_fields() if field.name not in ENTERED]
+
+    @property
+    def entered_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in ENTERED if name in self.fields]
+
+    @property
+    def is_entered(self) -> bool:
+        return any(field.value() or field.errors for field in self.entered_fields)
 
     def refuse(self, error: DomainError) -> None:
         """Shows a refusal beside the fields it is about, or above the form."""

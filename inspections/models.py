@@ -6,6 +6,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from gridgov.common import clock
+from gridgov.common.enums import Channel
 from gridgov.common.ids import uuid7
 from gridgov.common.models import Repeatable
 from grids.models import Grid
@@ -15,7 +16,7 @@ from members.models import Duty, Member
 
 
 class Patrol(Repeatable):
-    """A walk through a grid (R84). `day` is the day in Asia/Shanghai on which it began; duties are counted by it."""
+    """A walk through a grid (R84), by `member`; `entered_by` where somebody else typed it (代录). `day` is the day in Asia/Shanghai on which it began; duties are counted by it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     grid = models.ForeignKey(Grid, models.PROTECT, related_name="+", db_index=False, verbose_name=_("grid"))
@@ -25,6 +26,10 @@ class Patrol(Repeatable):
         Member, models.PROTECT, related_name="+", verbose_name=_("member"), db_index=False
     )
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
+    entered_by = models.ForeignKey(
+        Member, models.PROTECT, null=True, related_name="+", verbose_name=_("entered by"), db_index=False
+    )
+    channel = models.CharField(_("channel"), max_length=10, choices=Channel, default=Channel.SYSTEM)
     duty = models.ForeignKey(Duty, models.PROTECT, null=True, related_name="+", db_index=False)
     started_at = models.DateTimeField(_("began"))
     ended_at = models.DateTimeField(_("ended"))

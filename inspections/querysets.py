@@ -38,7 +38,7 @@ class PatrolQuerySet(models.QuerySet["Patrol"]):
 
     def for_list(self) -> PatrolQuerySet:
         return (
-            self.select_related("grid", "member")
+            self.select_related("grid", "member", "entered_by")
             .annotate(found=Count("findings"))
             .order_by("-started_at", "-id")
         )

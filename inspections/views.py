@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from gridgov.common import clock
 from gridgov.common.api.repeat import body_hash
+from gridgov.common.enums import Channel
 from gridgov.common.errors import DomainError
 from gridgov.common.paging import Key
 from grids.enums import Verb
@@ -48,7 +49,9 @@ def patrols(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def patrol(request: HttpRequest, pk: UUID) -> HttpResponse:
-    seen = Patrol.objects.visible_to(request.user).select_related("grid", "grid__parent", "member", "duty")
+    seen = Patrol.objects.visible_to(request.user).select_related(
+        "grid", "grid__parent", "member", "entered_by", "duty"
+    )
     found = get_object_or_404(seen, pk=pk)
     findings = list(found.findings.select_related("incident").order_by("pk"))
     visible = Incident.objects.visible_to(request.user).filter(pk__in=[one.incident_id for one in findings])
@@ -80,8 +83,11 @@ def new_patrol(request: HttpRequest) -> HttpResponse:
 
 def _record(request: HttpRequest, form: PatrolForm, findings: Any) -> Outcome:
     values = dict(form.cleaned_data)
+    who = values.get("on_behalf_of")
+    values["channel"] = values.get("channel") or Channel.SYSTEM
     found = findings_of(findings)
     content = [values["grid"].pk, values["started_at"], values["ended_at"], values["note"]]
+    content += [who.pk, values["channel"]] if who else []
     rows = [[row["text"], row["category"].pk if row["category"] else None] for row in found]
     return record_patrol(
         user=request.user,  # type: ignore[arg-type]

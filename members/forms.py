@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from gridgov.common import clock
+from gridgov.common.enums import Channel
+from gridgov.common.forms import MomentField
 from gridgov.common.models import User
 from gridgov.common.passwords import readable_secret
 from members.actions import NewPerson
-from members.models import Leave, Member, Post
+from members.models import Appointment, Leave, Member, Post
 
 DAY = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
@@ -81,3 +85,57 @@ class NewPersonForm(forms.Form):
             password=make_password(self.password),
             is_initial=True,
         )
+
+
+def people_named(
+    user: User, *, grids: Iterable[str] | None = None, departments: Iterable[int] = ()
+) -> dict[str, Member]:
+    """Name and post -> the people in office for whom the user may enter things; with `grids`, only those of these units.
+
+    Two of the same name and post are told apart by the end of their phone numbers. One query.
+    """
+    held = Appointment.objects.current().filter(member__in=Member.objects.entered_by(user))
+    if grids is not None:
+        held = held.filter(Q(post__grid__in=list(grids)) | Q(post__department__in=list(departments)))
+    rows = held.select_related("member", "post__grid", "post__department").order_by("post__grid", "id")
+    found: dict[str, Member] = {}
+    for row in rows:
+        label = f"{row.member.name}（{row.post.called}）"
+        if found.get(label, row.member) != row.member:
+            label = f"{label}{row.member.phone[-4:]}"
+        found.setdefault(label, row.member)
+    return found
+
+
+class PersonField(forms.CharField):
+    """Somebody, typed by name with the list of people beside it (templates/components/people.html)."""
+
+    def __init__(self, people: Mapping[str, Member], **options: Any) -> None:
+        self.people = people
+        options.setdefault("widget", forms.TextInput(attrs={"list": "people", "autocomplete": "off"}))
+        super().__init__(max_length=120, **options)
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value).strip()
+        if not text:
+            return None
+        if text in self.people:
+            return self.people[text]
+        named = {member.pk: member for member in self.people.values() if member.name == text}
+        if len(named) == 1:
+            return next(iter(named.values()))
+        if named:
+            raise ValidationError(_("There are several people of this name: choose one from the list."))
+        raise ValidationError(_("There is no such person for whom you enter things."))
+
+
+def entry_fields(people: Mapping[str, Member]) -> dict[str, Any]:
+    """What is said of something that somebody else did and the user only types."""
+    channels = [(value, label) for value, label in Channel.choices if value != Channel.SYSTEM]
+    return {
+        "on_behalf_of": PersonField(people, label=_("Done by"), required=False),
+        "channel": forms.ChoiceField(
+            label=_("How it reached you"), choices=[("", "–"), *channels], required=False
+        ),
+        "happened_at": MomentField(label=_("When"), help_text=_("Empty: now."), required=False),
+    }

@@ -151,6 +151,12 @@ class Post(models.Model):
         self.derive()
         super().save(*args, **kwargs)  # type: ignore[arg-type]
 
+    @property
+    def called(self) -> str:
+        """The unit and the title, once where the title begins with the unit."""
+        unit = str(self.grid or self.department)
+        return str(self.title) if self.title.startswith(unit) else f"{unit}{self.title}"
+
     def derive(self) -> "Post":
         unit = self.grid if self.grid_id else None
         self.township_code = unit.township_code if unit else self.department.township_code  # type: ignore[union-attr]

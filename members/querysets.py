@@ -8,14 +8,15 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
+from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Length
 
 from gridgov.common import clock
 from gridgov.common.prepared import Prepared
-from grids.enums import Verb
-from grids.querysets import any_of, lineage, places_of, remembered
+from grids.enums import Kind, Verb
+from grids.querysets import Place, any_of, fold, lineage, places_of, remembered
 
 if TYPE_CHECKING:
     from members.models import Appointment, Department, InboxMessage, Leave, Member, Post
@@ -30,6 +31,17 @@ class MemberQuerySet(models.QuerySet["Member"]):
         posts = any_of(places_of(user)[verb], prefix="appointments__post__", grid="grid")
         current = Q(appointments__until=None) | Q(appointments__until__gt=clock.today())
         return self.filter((posts & current) | Q(user=user.pk)).distinct()
+
+    def entered_by(self, user: Any) -> MemberQuerySet:
+        """People for whom the user may enter what they did: of the places one co-ordinates, with a login or without."""
+        own = standing_of(user).member
+        places = places_of(user)[Verb.COORDINATE] if own else []
+        current = apps.get_model("members", "Appointment")._default_manager.current()
+        posted = current.filter(any_of(places, prefix="post__", grid="grid"), member=OuterRef("pk"))
+        towns = [place.code for place in places if place.kind == Kind.TOWNSHIP]
+        living = any_of(places, prefix="residence__", grid="code")
+        found = self.active().filter(Exists(posted) | living | Q(township_code__in=towns))
+        return found.exclude(pk=own.pk) if own else found
 
     def with_login(self) -> MemberQuerySet:
         return self.active().filter(user__is_active=True)
@@ -203,6 +215,9 @@ class InboxQuerySet(models.QuerySet["InboxMessage"]):
         return self.order_by("-created_at", "-id")
 
 
+NOBODY = -1  # the key of a login that does not exist
+
+
 @dataclass(frozen=True)
 class Standing:
     """Where a person stands: who they are, which units and departments they serve on, where they work."""
@@ -250,6 +265,23 @@ def standing_from(member: Member, posts: Iterable[Mapping[str, Any]]) -> Standin
         tuple(sorted({post["post__township_code"] for post in posts} | {member.township_code})),
         {unit_of(p): p["leave__member"] for p in posts if p["leave__member"] and unit_of(p) not in own},
     )
+
+
+def person_of(member: Member) -> Any:
+    """A member as somebody with rights, login or not: what the current appointments carry. Two queries."""
+    user_model: Any = get_user_model()
+    person = user_model(pk=member.user_id or NOBODY, username=member.name, is_active=member.is_active)
+    posts = posts_held(member)
+    grids = apps.get_model("grids", "Grid")._default_manager.all()
+    held = [(verb, post["post__grid"]) for post in posts for verb in post["post__role__permissions"]]
+    known = {place.code: place for place in grids.as_places({grid for _verb, grid in held if grid})}
+    places: dict[str, list[Place]] = {verb: [] for verb in Verb.values}
+    for verb, grid in held:
+        if grid in known and verb in places:
+            places[verb].append(known[grid])
+    remembered(person, "places", lambda: {verb: fold(found) for verb, found in places.items()})
+    remembered(person, "standing", lambda: standing_from(member, posts))
+    return person
 
 
 def unit_of(post: Mapping[str, Any]) -> str | int:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from assessments.enums import IndicatorCode
 from assessments.indicators import INDICATORS, Figure, Period, villages_of
 from gridgov.common import clock
+from gridgov.desk.neglected import counts_of, towns_to_watch
 from gridgov.desk.waiting import counters
 from grids.enums import Kind, Verb
 from grids.models import Grid
@@ -66,6 +67,9 @@ def sections_of(user: User) -> dict[str, Any]:
         found["groups"] = groups_of(villages)
     if towns or villages:
         found["went_up"] = went_up(sees)
+    watched = towns_to_watch(user)
+    if watched:
+        found["neglected"] = counts_of(watched)
     if towns:
         found |= {"trend": trend(towns[0]), "villages": villages_side_by_side(towns[0])}
     return found

@@ -8,6 +8,7 @@ from gridgov.desk import grid_pages, views
 
 urlpatterns = [
     path("", views.desk, name="desk"),
+    path("neglected/", views.neglected, name="neglected"),
     path("audit/", views.audit_trail, name="audit"),
     path("grids/", grid_pages.tree, name="grids"),
     path("grids/<slug:code>/", grid_pages.detail, name="grid"),

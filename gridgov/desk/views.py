@@ -23,12 +23,14 @@ from gridgov.common.admin import is_technical
 from gridgov.common.enums import AuditKind
 from gridgov.common.pages import key_asked, page_url
 from gridgov.common.paging import PAGE_SIZE, order, page_of
+from gridgov.desk.neglected import MOST, counts_of, empty_posts, lying_still, towns_to_watch, unanswered
 from gridgov.desk.querysets import audit_trail_of
 from gridgov.desk.sections import sections_of
 from gridgov.plans import first_run
 from grids.enums import Verb
 from grids.models import Township
 from grids.querysets import places_of
+from incidents.querysets import STILL_AFTER
 
 
 @require_safe
@@ -59,6 +61,24 @@ def audit_trail(request: HttpRequest) -> HttpResponse:
         "previous": page_url(request, page.previous),
     }
     return render(request, "desk/audit.html", context)
+
+
+@login_required
+@require_safe
+def neglected(request: HttpRequest) -> HttpResponse:
+    """What nobody able answers for, and what lies still: for whoever looks after the whole township."""
+    towns = towns_to_watch(request.user)
+    if not towns:
+        raise Http404
+    context = {
+        "posts": empty_posts(towns),
+        "unanswered": unanswered(towns),
+        "still": lying_still(towns),
+        "counts": counts_of(towns),
+        "most": MOST,
+        "days": STILL_AFTER,
+    }
+    return render(request, "desk/neglected.html", context)
 
 
 class Login(auth_views.LoginView):

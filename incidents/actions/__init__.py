@@ -3,6 +3,7 @@
 Every action is one atomic block: check, compare-and-set on (status, version), history row, and what follows from it.
 """
 
+from incidents.actions.daily import tell_daily_lists
 from incidents.actions.files import attach, discard
 from incidents.actions.joining import join
 from incidents.actions.mediation import correct_mediation, record_mediation
@@ -38,4 +39,5 @@ __all__ = [
     "report",
     "reveal",
     "sweep",
+    "tell_daily_lists",
 ]

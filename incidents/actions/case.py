@@ -22,6 +22,7 @@ from incidents.workflow import KEEPS_REFUSAL, is_open
 from members.actions import tell
 from members.enums import MessageKind
 from members.models import Appointment, Department, Member
+from members.querysets import standing_of
 
 if TYPE_CHECKING:
     from gridgov.common.models import User
@@ -45,9 +46,21 @@ ARRIVED = gettext_noop("%(number)s has come to you: %(heading)s")
 class Case(Clocks):
     """Collects the changes of one action on `incident`; `save` writes them or raises Conflict and writes nothing."""
 
-    def __init__(self, incident: Incident, *, user: User | None, actor: Member | None, action: str) -> None:
+    def __init__(
+        self,
+        incident: Incident,
+        *,
+        user: User | None,
+        actor: Member | None,
+        action: str,
+        person: Any = None,
+    ) -> None:
+        """`user` is the login that typed, `actor` who acted, `person` whoever's rights count: `user`, or somebody for
+        whom it is entered."""
         super().__init__(incident)
         self.user, self.actor, self.action = user, actor, action
+        self.person: Any = person or user
+        self.entered_by = standing_of(user).member if user and self.person is not user else None
         self.seen = (incident.status, incident.version)
         self.from_unit = (incident.responsible_grid_id, incident.responsible_department_id)
         self.level = "department" if incident.responsible_department_id else _kind_at(incident)
@@ -161,6 +174,8 @@ class Case(Clocks):
             to_status=incident.status,
             user=self.user,
             actor=self.actor,
+            entered_by=self.entered_by,
+            in_place_of_id=standing_of(self.person).stands_in_at(*self.from_unit) if self.person else None,
             channel=channel,
             happened_at=happened_at or self.now,
             entered_at=self.now,

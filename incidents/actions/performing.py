@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import F, Max
 from django.utils.translation import gettext as _
 
 from gridgov.common import clock
@@ -16,10 +18,12 @@ from incidents.actions.case import Case, Given
 from incidents.actions.files import take_files
 from incidents.actions.moves import MOVES
 from incidents.actions.moves.handling import take_over_first
-from incidents.actions.result import Outcome, replay_of
+from incidents.actions.result import Outcome, entry_errors, replay_of
 from incidents.models import Incident, Transition
 from incidents.permissions import obligatory, refusal
-from incidents.workflow import ARGUMENTS, TRANSITIONS, Move
+from incidents.workflow import ARGUMENTS, ENTRY, TRANSITIONS, Move
+from members.models import Member
+from members.permissions import acting
 from members.querysets import standing_of
 
 if TYPE_CHECKING:
@@ -35,18 +39,22 @@ def perform(
     body_hash: str = "",
     version: int | None = None,
     batch: UUID | None = None,
+    on_behalf_of: Member | None = None,
     **arguments: Any,
 ) -> Outcome:
-    """Makes one move of the table on `incident` (as read by the caller, or at `version`).
+    """Makes one move of the table on `incident` (as read by the caller, or at `version`). `on_behalf_of`: whoever acted;
+    that person must stand where the move asks, and `user` be one who may enter for them.
 
     `batch` ties the steps of one bulk action together. Raises, in this order: IdempotencyConflict or a replay,
     Forbidden, Conflict (state or lost race), Invalid.
     """
     try:
         with transaction.atomic():
-            given = _checked(user, incident, TRANSITIONS[action], version, arguments)
+            person = acting(user, on_behalf_of)
+            entry = {} if person is user else {"on_behalf_of": on_behalf_of}
+            given = _checked(person, incident, TRANSITIONS[action], version, {**arguments, **entry})
             _carry_out(
-                Case(incident, user=user, actor=standing_of(user).member, action=action),
+                Case(incident, user=user, actor=standing_of(person).member, action=action, person=person),
                 given,
                 client_uuid,
                 body_hash,
@@ -94,9 +102,18 @@ def _carry_out(
         take_files(user=case.user, incident=case.incident, client_uuids=given["files"], seq=row.seq)
 
 
+def _earliest(incident: Incident, move: Move) -> datetime:
+    """Before when the move cannot have happened: a change of state not before the last one, all else not before the
+    report."""
+    rows: Any = incident.history
+    rows = rows.filter(seq=1) if move.target is None else rows.exclude(to_status=F("from_status"))
+    last: datetime | None = rows.aggregate(last=Max("happened_at"))["last"]
+    return last or incident.reported_at
+
+
 def _check_arguments(incident: Incident, move: Move, given: Mapping[str, Any]) -> None:
     """Unknown, missing and impossible arguments, all at once and by name."""
-    unknown = set(given) - set(ARGUMENTS[move.name])
+    unknown = set(given) - {*ARGUMENTS[move.name], *ENTRY}
     errors: dict[str, Sequence[str]] = {
         name: [_("This action does not take it.")] for name in sorted(unknown)
     }
@@ -104,9 +121,10 @@ def _check_arguments(incident: Incident, move: Move, given: Mapping[str, Any]) -
         if name not in given:
             errors[name] = [_("This is needed for “%(action)s”.") % {"action": move.label}]
     now = clock.now()
+    errors |= entry_errors(given)
     happened = given.get("happened_at")
-    if happened is not None and happened > now:
-        errors["happened_at"] = [_("This lies in the future.")]
+    if happened is not None and happened < _earliest(incident, move):
+        errors["happened_at"] = [_("This lies before what had happened already.")]
     for name in ("deadline", "until", "reply_due"):
         if name in given and given[name] <= now:
             errors[name] = [_("A deadline lies in the future.")]

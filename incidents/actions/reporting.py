@@ -23,7 +23,7 @@ from incidents.actions.files import collect_waiting
 from incidents.actions.numbers import next_number
 from incidents.actions.people import party_rows
 from incidents.actions.performing import perform
-from incidents.actions.result import Outcome, replay_of
+from incidents.actions.result import Outcome, entry_errors, replay_of
 from incidents.enums import PartRole, Purpose, Source, Status
 from incidents.models import Category, Incident, Part, Party, Requester, Stage, Transition
 from incidents.models.time import TOTAL_NUMBER
@@ -31,6 +31,8 @@ from incidents.workflow import REPORT, ProcedureSpec
 from members.actions import tell
 from members.enums import MessageKind
 from members.models import Appointment, Member
+from members.permissions import acting
+from members.querysets import standing_of
 
 if TYPE_CHECKING:
     from gridgov.common.models import User
@@ -46,6 +48,8 @@ def report(
     occurred_at: datetime | None = None,
     source: str = Source.BELOW,
     channel: str = Channel.SYSTEM,
+    on_behalf_of: Member | None = None,
+    happened_at: datetime | None = None,
     requester: Mapping[str, Any] | None = None,
     parties: Sequence[Mapping[str, Any]] = (),
     latitude: Decimal | None = None,
@@ -62,7 +66,8 @@ def report(
 ) -> Outcome:
     """A report from `user` about something in `grid` (any grid of a township in which the user may report).
 
-    It starts at the grid named, at the township where the procedure says so (must-report matters; the village is told
+    `on_behalf_of`: who really reported it, at `happened_at`; that person must be one who may report, and `user` one who
+    may enter for them. It starts at the grid named, at the township where the procedure says so (must-report matters; the village is told
     and stays in sight). `escalate`: at once one level up, for whoever may do so there. Sent again with the same
     `client_uuid` and hash it answers what stands. Raises Forbidden, Invalid, IdempotencyConflict.
     """
@@ -92,10 +97,20 @@ def report(
     )
     try:
         with transaction.atomic():
-            _receive(incident, user, requester, parties)
+            person = acting(user, on_behalf_of)
+            _receive(incident, user, person, happened_at)
+            if requester:
+                Requester.objects.create(incident=incident, **requester)
+            if parties:
+                Party.objects.bulk_create(party_rows(incident, parties, user))
             if escalate:
                 perform(
-                    user=user, incident=incident, action="escalate", reason=_("Passed up with the report.")
+                    user=user,
+                    incident=incident,
+                    action="escalate",
+                    on_behalf_of=on_behalf_of,
+                    channel=channel,
+                    reason=_("Passed up with the report."),
                 )
     except (DomainError, IntegrityError):
         found = replay_of(Incident, "reporter_user", user, client_uuid, body_hash)
@@ -105,14 +120,12 @@ def report(
     return Outcome(incident)
 
 
-def _receive(
-    incident: Incident,
-    user: User,
-    requester: Mapping[str, Any] | None,
-    parties: Sequence[Mapping[str, Any]],
-) -> None:
-    reporter = _reporter(user, incident.grid)
-    _check(incident)
+def _receive(incident: Incident, user: User, person: Any, happened_at: datetime | None) -> None:
+    for_other = person is not user
+    reporter = _reporter(
+        person, standing_of(person).member if for_other else getattr(user, "member", None), incident.grid
+    )
+    _check(incident, reporter if for_other else None, happened_at)
     spec = incident.procedure.spec
     unit_code = incident.township_code if spec.start == "township" else str(incident.grid_id)
     helper_codes = _helper_codes(incident, spec, unit_code)
@@ -136,34 +149,31 @@ def _receive(
     incident.number = next_number(incident.township_code, incident.reported_at)
     incident.save(force_insert=True)
     Stage.objects.bulk_create(stages)
-    _first_row(incident, user, reporter)
+    _first_row(incident, user, happened_at, entered_by=standing_of(user).member if for_other else None)
     helpers = [holders[code].member for code in helper_codes if code in holders]
     _parts(incident, reporter, helpers)
-    if requester:
-        Requester.objects.create(incident=incident, **requester)
-    if parties:
-        Party.objects.bulk_create(party_rows(incident, parties, user))
     collect_waiting(user=user, incident=incident)
     _tell(incident, reporter, helpers)
 
 
-def _reporter(user: User, grid: Grid) -> Member:
-    member: Member | None = getattr(user, "member", None)
-    may = any(place.code[:9] == grid.township_code for place in places_of(user)[Verb.REPORT])
+def _reporter(person: Any, member: Member | None, grid: Grid) -> Member:
+    may = any(place.code[:9] == grid.township_code for place in places_of(person)[Verb.REPORT])
     if member is None or not member.is_active or not may:
         raise Forbidden(_("You may not report in this township."))
     return member
 
 
-def _check(incident: Incident) -> None:
-    errors = {}
+def _check(incident: Incident, on_behalf_of: Member | None, happened_at: datetime | None) -> None:
+    errors = entry_errors(
+        {"on_behalf_of": on_behalf_of, "channel": incident.channel, "happened_at": happened_at}
+    )
     if incident.grid.ended_on is not None:
         errors["grid"] = [_("This grid has ended.")]
     if incident.category.township_id != incident.township_code or not incident.category.is_active:
         errors["category"] = [_("This category is not in use here.")]
     if not incident.description:
         errors["description"] = [_("Say what happened.")]
-    if incident.occurred_at is not None and incident.occurred_at > incident.reported_at:
+    if incident.occurred_at is not None and incident.occurred_at > (happened_at or incident.reported_at):
         errors["occurred_at"] = [_("This lies in the future.")]
     if errors:
         raise Invalid(_("Something is missing or not right."), code="invalid_arguments", errors=errors)
@@ -203,16 +213,19 @@ def _stages(incident: Incident, spec: ProcedureSpec) -> list[Stage]:
     return stages
 
 
-def _first_row(incident: Incident, user: User, reporter: Member) -> None:
+def _first_row(
+    incident: Incident, user: User, happened_at: datetime | None, entered_by: Member | None
+) -> None:
     Transition.objects.create(
         incident=incident,
         seq=1,
         action=REPORT,
         to_status=Status.REPORTED,
         user=user,
-        actor=reporter,
+        actor=incident.reporter,
+        entered_by=entered_by,
         channel=incident.channel,
-        happened_at=incident.reported_at,
+        happened_at=happened_at or incident.reported_at,
         entered_at=incident.reported_at,
         stage=1,
         level=incident.grid.kind,

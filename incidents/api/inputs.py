@@ -21,7 +21,8 @@ from incidents.enums import Card, Grade, PartySide, Source, Status
 from incidents.models import Category, Incident
 from incidents.permissions import main_matter
 from incidents.search.words import LONGEST_QUESTION
-from members.models import Department
+from members.models import Department, Member
+from members.querysets import standing_of
 
 MOST_EXTRA = 50
 
@@ -116,6 +117,18 @@ class Extra(serializers.DictField):
         return value
 
 
+class EntryInput(Strict):
+    """Of what somebody else did and the caller only types."""
+
+    on_behalf_of = Uuid(
+        required=False,
+        allow_null=True,
+        help_text=gettext_lazy("The member who really did it; then `channel` says how it reached you."),
+    )
+    channel = serializers.ChoiceField(choices=Channel.choices, required=False)
+    happened_at = Moment(required=False, allow_null=True)
+
+
 class MatterInput(Strict):
     """What is known about a matter, wherever it is entered."""
 
@@ -137,7 +150,7 @@ class MatterInput(Strict):
         return attrs
 
 
-class ReportInput(MatterInput, Writing):
+class ReportInput(EntryInput, MatterInput, Writing):
     grid = serializers.RegexField(CODE)
     category = serializers.CharField(max_length=40)
     description = serializers.CharField(max_length=4000)
@@ -177,7 +190,7 @@ class LimitInput(Strict):
         return Limit(attrs["n"], Unit(attrs["unit"]))
 
 
-class ActionInput(Writing):
+class ActionInput(EntryInput, Writing):
     """The arguments of all actions; `allowed_actions` of the matter says which one takes which."""
 
     version = serializers.IntegerField(
@@ -194,8 +207,6 @@ class ActionInput(Writing):
     told = ToldInput(required=False)
     happened = serializers.BooleanField(required=False)
     solved = serializers.BooleanField(required=False)
-    channel = serializers.ChoiceField(choices=Channel.choices, required=False)
-    happened_at = Moment(required=False, allow_null=True)
     files = serializers.ListField(child=Uuid(), max_length=20, required=False)
     upheld = serializers.BooleanField(required=False)
     granted = serializers.BooleanField(required=False)
@@ -300,6 +311,19 @@ def named_unit(
     if department is None:
         raise unknown("unknown_department", "to.department", _("There is no such department here."))
     return department
+
+
+def named_member(user: User, pk: Any) -> Member:
+    """Whom one may enter something for; anybody else is unknown."""
+    own = standing_of(user).member
+    if own is not None and own.pk == pk:
+        return own
+    member = Member.objects.entered_by(user).filter(pk=pk).first()
+    if member is None:
+        raise unknown(
+            "unknown_member", "on_behalf_of", _("There is no such person for whom you enter things.")
+        )
+    return member
 
 
 def named_place(user: User, incident: Incident, code: str) -> Grid:

@@ -33,6 +33,7 @@ from incidents.api.inputs import (
     ReceiptQuery,
     ReportInput,
     UploadInput,
+    named_member,
 )
 from incidents.api.serializers import (
     BatchItemSerializer,
@@ -46,7 +47,7 @@ from incidents.api.serializers import (
     in_brief,
 )
 from incidents.enums import CategoryKind
-from incidents.models import Category, Incident, Upload
+from incidents.models import Category, Incident, Transition, Upload
 from incidents.permissions import allowed_actions, may_see_requester
 from incidents.querysets import RELATED, ListFilters
 from incidents.receipts import receipts_of
@@ -129,6 +130,8 @@ def _report(user: User, given: dict[str, Any], named: Named) -> Outcome:
     try:
         grid = named.grid(given["grid"])
         given |= {"grid": grid, "category": named.category(grid.township_code, given["category"])}
+        if given.get("on_behalf_of"):
+            given["on_behalf_of"] = named_member(user, given["on_behalf_of"])
     except DomainError:  # a repeat is answered even where its grid or category has ended since
         before = replay_of(Incident, "reporter_user", user, client_uuid, content)
         if before is None:
@@ -229,6 +232,13 @@ class IncidentAction(View):
 def _act(user: User, incident: Incident, action: str, given: dict[str, Any]) -> Outcome:
     client_uuid, content = given.pop("client_uuid"), body_hash(given, incident.pk, action)
     unknown = None
+    if given.get("on_behalf_of"):
+        try:
+            given["on_behalf_of"] = named_member(user, given["on_behalf_of"])
+        except Invalid:  # whose rights would count, nobody knows: only a repeat is answered
+            if replay_of(Transition, "user", user, client_uuid, content) is None:
+                raise
+            return Outcome(incident, replayed=True)
     for name in NAMED.keys() & given.keys():
         try:
             given[name] = NAMED[name](user, incident, given[name])
@@ -251,7 +261,8 @@ class IncidentHistory(View):
     def get(self, request: Request, pk: UUID) -> Response:
         """All steps, oldest first."""
         incident = seen(request.user, pk)
-        rows = incident.history.select_related("actor", "entered_by", "responsible").order_by("seq")
+        people = ("actor", "entered_by", "in_place_of", "responsible")
+        rows = incident.history.select_related(*people).order_by("seq")
         return Response(HistorySerializer({"results": rows}).data)
 
 

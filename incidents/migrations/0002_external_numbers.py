@@ -5,17 +5,20 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('grids', '0001_initial'),
-        ('incidents', '0001_initial'),
-        ('members', '0001_initial'),
+        ("grids", "0001_initial"),
+        ("incidents", "0001_initial"),
+        ("members", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='incident',
-            index=models.Index(condition=models.Q(('external_no', ''), _negated=True), fields=['township_code', 'external_no'], name='inc_external'),
+            model_name="incident",
+            index=models.Index(
+                condition=models.Q(("external_no", ""), _negated=True),
+                fields=["township_code", "external_no"],
+                name="inc_external",
+            ),
         ),
     ]

@@ -8,51 +8,131 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('grids', '0001_initial'),
-        ('incidents', '0002_external_numbers'),
-        ('members', '0001_initial'),
+        ("grids", "0001_initial"),
+        ("incidents", "0002_external_numbers"),
+        ("members", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='upload',
-            name='name',
-            field=models.CharField(blank=True, max_length=100, verbose_name='name'),
+            model_name="upload",
+            name="name",
+            field=models.CharField(blank=True, max_length=100, verbose_name="name"),
         ),
         migrations.AlterField(
-            model_name='upload',
-            name='content_type',
+            model_name="upload",
+            name="content_type",
             field=models.CharField(max_length=100),
         ),
         migrations.AlterField(
-            model_name='upload',
-            name='kind',
-            field=models.CharField(choices=[('photo', 'photo'), ('document', 'document'), ('video', 'video'), ('audio', 'recording')], default='photo', max_length=20, verbose_name='kind'),
+            model_name="upload",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("photo", "photo"),
+                    ("document", "document"),
+                    ("video", "video"),
+                    ("audio", "recording"),
+                ],
+                default="photo",
+                max_length=20,
+                verbose_name="kind",
+            ),
         ),
         migrations.CreateModel(
-            name='CopiedNotice',
+            name="CopiedNotice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('client_uuid', models.UUIDField(default=uuid.uuid4, editable=False)),
-                ('body_hash', models.CharField(blank=True, editable=False, max_length=64)),
-                ('action', models.CharField(max_length=20, verbose_name='action')),
-                ('at', models.DateTimeField(default=gridgov.common.clock.now, verbose_name='at')),
-                ('channel', models.CharField(choices=[('system', 'in gridgov'), ('phone', 'by phone'), ('wechat', 'by WeChat'), ('in_person', 'in person'), ('paper', 'on paper')], default='wechat', max_length=10, verbose_name='channel')),
-                ('incident', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='copied_notices', to='incidents.incident')),
-                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.member')),
-                ('to_department', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.department')),
-                ('to_grid', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='grids.grid')),
-                ('to_member', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.member')),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("client_uuid", models.UUIDField(default=uuid.uuid4, editable=False)),
+                ("body_hash", models.CharField(blank=True, editable=False, max_length=64)),
+                ("action", models.CharField(max_length=20, verbose_name="action")),
+                ("at", models.DateTimeField(default=gridgov.common.clock.now, verbose_name="at")),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[
+                            ("system", "in gridgov"),
+                            ("phone", "by phone"),
+                            ("wechat", "by WeChat"),
+                            ("in_person", "in person"),
+                            ("paper", "on paper"),
+                        ],
+                        default="wechat",
+                        max_length=10,
+                        verbose_name="channel",
+                    ),
+                ),
+                (
+                    "incident",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="copied_notices",
+                        to="incidents.incident",
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.member",
+                    ),
+                ),
+                (
+                    "to_department",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.department",
+                    ),
+                ),
+                (
+                    "to_grid",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="grids.grid",
+                    ),
+                ),
+                (
+                    "to_member",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.member",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'copied notice',
-                'verbose_name_plural': 'copied notices',
-                'default_permissions': (),
-                'constraints': [models.UniqueConstraint(fields=('user', 'client_uuid'), name='copied_notice_sent_once')],
+                "verbose_name": "copied notice",
+                "verbose_name_plural": "copied notices",
+                "default_permissions": (),
+                "constraints": [
+                    models.UniqueConstraint(fields=("user", "client_uuid"), name="copied_notice_sent_once")
+                ],
             },
         ),
     ]

@@ -15,7 +15,7 @@ from members.models import Department, Member
 
 
 class Transition(Repeatable):
-    """Who did what when: `seq` runs without gaps from 1 (the report) and equals the incident's version after it."""
+    """Who did what when, `in_place_of` whom (a leave), entered by whom (代录): `seq` runs without gaps from 1 (the report) and equals the incident's version after it."""
 
     incident = models.ForeignKey(Incident, models.CASCADE, related_name="history", db_index=False)
     seq = models.PositiveIntegerField()
@@ -27,6 +27,7 @@ class Transition(Repeatable):
     )
     actor = models.ForeignKey(Member, models.PROTECT, null=True, related_name="+", db_index=False)
     entered_by = models.ForeignKey(Member, models.PROTECT, null=True, related_name="+", db_index=False)
+    in_place_of = models.ForeignKey(Member, models.PROTECT, null=True, related_name="+", db_index=False)
     channel = models.CharField(_("channel"), max_length=10, choices=Channel, default=Channel.SYSTEM)
     happened_at = models.DateTimeField(_("happened at"), default=clock.now)
     entered_at = models.DateTimeField(_("entered at"), default=clock.now)

@@ -173,6 +173,11 @@ class Incident(Listed, Repeatable):
                 condition=Q(suspended_until__isnull=False),
                 name="inc_suspended_until",
             ),
+            models.Index(
+                fields=["township_code", "reported_at"],
+                condition=Q(is_open=True, due_at__isnull=True),
+                name="inc_still",
+            ),
             models.Index(fields=["escalate_at"], condition=Q(escalate_at__isnull=False), name="inc_escalate"),
             models.Index(
                 fields=["reported_at", "id"], condition=Q(search_stale=True), name="inc_search_stale"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -45,6 +47,10 @@ from incidents.views.scope import content_hash, seen
 from incidents.views.timeline import story
 from incidents.views.uploads import files_of, keep
 from incidents.workflow import TRANSITIONS
+from members.forms import people_named
+from members.models import Member
+from members.permissions import acting, enters_for_others
+from members.querysets import person_of
 
 # Dangerous ones stand apart; what will happen is said before it does.
 WARNINGS = {
@@ -67,6 +73,7 @@ class Offer:
     is_open: bool = False
     warning: Any = ""
     refused: bool = False
+    for_other: bool = False  # only somebody else can do it, and the user may enter it for them
 
 
 @login_required
@@ -90,6 +97,7 @@ def act(request: HttpRequest, pk: UUID, action: str) -> HttpResponse:
         incident=incident,
         action=action,
         requires=obligatory(incident, action),
+        people=people_near(user, incident),
     )
     try:
         done = take(request, incident, action, form)
@@ -133,7 +141,10 @@ def take(request: HttpRequest, incident: Incident, action: str, form: ActionForm
     call, content = form.cleaned_data.get("client_uuid"), content_hash(request, incident.pk, action)
     if replay_of(Transition, "user", user, call, content) is not None:
         return incident
-    refused = refusal(user, incident, TRANSITIONS[action])
+    if "on_behalf_of" in form.errors:
+        raise Invalid(_("Something is missing or not right."))
+    person = acting(user, form.cleaned_data.get("on_behalf_of"))
+    refused = refusal(person, incident, TRANSITIONS[action])
     if refused is not None:
         raise refused
     if not valid or call is None:
@@ -166,7 +177,9 @@ def _page(
     user: Any = request.user
     files = files_of(incident)
     owed = owed_before_closing(incident) if incident.is_open else []
-    offers = offers_for(user, incident, owed, refused)
+    people = people_near(user, incident)
+    offers = offers_for(user, incident, owed, refused, people)
+    own = [offer for offer in offers if not offer.for_other]
     works_on_it = may_see_requester(user, incident)
     asked = list(FeedbackRequest.objects.filter(incident=incident).order_by("created_at"))
     context = {
@@ -179,9 +192,12 @@ def _page(
         "requester": _requester(incident, works_on_it),
         "answers": [one for one in asked if one.answered_at],
         "slip": works_on_it and any(one.answered_at is None for one in asked),
-        "offers": [offer for offer in offers if offer.name not in (*WARNINGS, SUPPLEMENT)],
-        "supplement": next((offer for offer in offers if offer.name == SUPPLEMENT), None),
-        "dangerous": [offer for offer in offers if offer.name in WARNINGS],
+        "offers": [offer for offer in own if offer.name not in (*WARNINGS, SUPPLEMENT)],
+        "supplement": next((offer for offer in own if offer.name == SUPPLEMENT), None),
+        "dangerous": [offer for offer in own if offer.name in WARNINGS],
+        "for_others": [offer for offer in offers if offer.for_other],
+        "done_by": incident.responsible_member,
+        "people": people,
         "rule": rule,
         "notice": _notice(user, incident),
         "papers": papers.offered(user, incident),
@@ -191,25 +207,53 @@ def _page(
     return render(request, "incidents/matter.html", context, status=status)
 
 
+def people_near(user: User, incident: Incident) -> dict[str, Member]:
+    """For whom the user may enter something here: the people of the units the matter lies with or comes from."""
+    if not enters_for_others(user):
+        return {}
+    parts = incident.parts.exclude(department=None).values_list("department", flat=True)  # type: ignore[attr-defined]
+    grids = {*lineage(str(incident.grid_id)), *lineage(incident.unit_code)}
+    return people_named(user, grids=grids, departments=parts)
+
+
 def offers_for(
-    user: User, incident: Incident, owed: list[Owed], refused: tuple[str, ActionForm] | None
+    user: User,
+    incident: Incident,
+    owed: list[Owed],
+    refused: tuple[str, ActionForm] | None,
+    people: Mapping[str, Member] = MappingProxyType({}),
 ) -> list[Offer]:
-    """The allowed actions; where it is one's own turn, the one that comes next is first. A refused one keeps its words."""
+    """The allowed actions; where it is one's own turn, the one that comes next is first. Then those of the responsible
+    member, where the user may enter them. A refused one keeps its words."""
     allowed = {one.name: one for one in allowed_actions(user, incident)}
+    mine, done_by = set(allowed), _label_of(incident.responsible_member, people)
+    if done_by:
+        theirs = allowed_actions(person_of(people[done_by]), incident)
+        allowed |= {one.name: one for one in theirs if one.name not in mine}
     own = at_unit(user, incident, (Verb.HANDLE, Verb.COORDINATE))
     following = (*FIRST, *(one.action for one in owed)) if own else ("accept",)
-    main = next((name for name in following if name in allowed), "")
+    main = next((name for name in following if name in mine), "")
     offers = []
     for name, one in allowed.items():
         again = refused is not None and refused[0] == name
         form = (
             refused[1]
             if refused is not None and again
-            else ActionForm(user=user, incident=incident, action=name, requires=one.requires, rules=one.rules)
+            else ActionForm(
+                user=user,
+                incident=incident,
+                action=name,
+                requires=one.requires,
+                rules=one.rules,
+                people=people,
+                done_by="" if name in mine else done_by,
+            )
         )
         warning = CLOSING if name == "close" else WARNINGS.get(name, "")
         is_open = again or (refused is None and name == main)
-        offers.append(Offer(name, one.label, form, name == main, is_open, warning))
+        offers.append(
+            Offer(name, one.label, form, name == main, is_open, warning, for_other=name not in mine)
+        )
     if refused is not None and refused[0] not in allowed:
         name, form = refused
         offers.append(Offer(name, str(TRANSITIONS[name].label), form, is_open=True, refused=True))
@@ -220,6 +264,10 @@ def _mediations(incident: Incident) -> list[Mediation]:
     if incident.category.kind != CategoryKind.DISPUTE:
         return []
     return list(incident.mediations.order_by("held_at", "id"))  # type: ignore[attr-defined]
+
+
+def _label_of(member: Member | None, people: Mapping[str, Member]) -> str:
+    return next((label for label, person in people.items() if person == member), "")
 
 
 def _notice(user: User, incident: Incident) -> dict[str, Any] | None:

@@ -22,7 +22,16 @@ from incidents.workflow import OTHER_ROWS, OVERDUE, TRANSITIONS
 from members.models import Appointment
 
 STEP, CLOCK, PROBLEM, DONE = "step", "clock", "problem", "done"
-PEOPLE = ("actor", "entered_by", "responsible", "to_grid", "to_department", "from_grid", "from_department")
+PEOPLE = (
+    "actor",
+    "entered_by",
+    "in_place_of",
+    "responsible",
+    "to_grid",
+    "to_department",
+    "from_grid",
+    "from_department",
+)
 
 
 @dataclass
@@ -64,7 +73,7 @@ def _sentence(row: Transition, posts: Posts) -> str:
     )
     if row.actor is not None:
         unit = row.from_grid or row.from_department
-        person = posts.named(row.actor, clock.local(row.entered_at).date(), unit)
+        person = posts.named(row.actor, clock.local(row.entered_at).date(), unit, row.in_place_of)
     elif row.action == "return_visit":
         person = _("The requester")
     else:
@@ -104,7 +113,9 @@ def _how(row: Transition) -> str:
     if row.happened_at != row.entered_at:
         said.append(_("happened %(at)s") % {"at": moment(row.happened_at)})
     if row.entered_by is not None and row.entered_by_id != row.actor_id:
-        said.append(_("entered by %(person)s") % {"person": row.entered_by})
+        said.append(
+            _("done by %(actor)s, entered by %(person)s") % {"actor": row.actor, "person": row.entered_by}
+        )
     return " · ".join(said)
 
 
@@ -184,8 +195,10 @@ class Posts:
             held.select_related("post__grid", "post__department").order_by("-is_main", "since", "pk")
         )
 
-    def named(self, member: Any, day: date, unit: Any) -> str:
-        """张三（龙田村一组网格员）; the post at the unit that acted, else the first one held that day."""
+    def named(self, member: Any, day: date, unit: Any, in_place_of: Any = None) -> str:
+        """张三（龙田村一组网格员）; the post at the unit that acted, else the first one held that day. 张三（代李四）."""
+        if in_place_of is not None:
+            return _("%(person)s (for %(absent)s)") % {"person": member, "absent": in_place_of}
         then = [
             row.post
             for row in self.held
@@ -195,10 +208,4 @@ class Posts:
         post = next(iter(fitting or then), None)
         if post is None:
             return str(member)
-        return _("%(person)s (%(post)s)") % {"person": member, "post": title(post)}
-
-
-def title(post: Any) -> str:
-    """The unit and the title, once where the title begins with the unit."""
-    unit = str(post.grid or post.department)
-    return str(post.title) if post.title.startswith(unit) else f"{unit}{post.title}"
+        return _("%(person)s (%(post)s)") % {"person": member, "post": post.called}

@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
-from gridgov.common.api.fields import YEARS, Cursor, Moment, Strict, Writing
+from gridgov.common.api.fields import YEARS, Cursor, Moment, Strict, Uuid, Writing
+from gridgov.common.enums import Channel
 from grids.api.serializers import CODE, GridRefSerializer
 from incidents.api.inputs import MatterInput
 from incidents.api.serializers import PersonSerializer
@@ -26,6 +27,12 @@ class FindingInput(MatterInput):
 
 
 class PatrolInput(Writing):
+    on_behalf_of = Uuid(
+        required=False,
+        allow_null=True,
+        help_text=gettext_lazy("The member who really went; then `channel` too."),
+    )
+    channel = serializers.ChoiceField(choices=Channel.choices, required=False)
     grid = serializers.RegexField(CODE)
     started_at = Moment()
     ended_at = Moment()
@@ -48,6 +55,8 @@ class PatrolSerializer(serializers.Serializer[Patrol]):
     client_uuid = serializers.UUIDField()
     grid = GridRefSerializer()
     member = PersonSerializer()
+    entered_by = PersonSerializer(allow_null=True)
+    channel = serializers.ChoiceField(choices=Channel.choices)
     day = serializers.DateField()
     started_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField()

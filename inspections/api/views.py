@@ -18,7 +18,7 @@ from grids.enums import Verb
 from grids.models import Grid
 from grids.querysets import places_of
 from incidents.actions.result import replay_of
-from incidents.api.inputs import named_category, named_grid, unknown
+from incidents.api.inputs import named_category, named_grid, named_member, unknown
 from inspections.actions import Outcome, record_patrol
 from inspections.api.serializers import (
     DutiesSerializer,
@@ -64,6 +64,8 @@ def _record(user: User, given: dict[str, Any]) -> Outcome:
     client_uuid, content = given.pop("client_uuid"), body_hash(given, "patrol")
     try:
         grid = named_grid(user, given.pop("grid"))
+        if given.get("on_behalf_of"):
+            given["on_behalf_of"] = named_member(user, given["on_behalf_of"])
         findings = [_named(grid, place, found) for place, found in enumerate(given.pop("findings", []))]
     except DomainError:  # a repeat is answered even where its grid or a category has ended since
         before = replay_of(Patrol, "user", user, client_uuid, content)

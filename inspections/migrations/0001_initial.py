@@ -9,80 +9,141 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('grids', '0001_initial'),
-        ('incidents', '0001_initial'),
-        ('members', '0001_initial'),
+        ("grids", "0001_initial"),
+        ("incidents", "0001_initial"),
+        ("members", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Patrol',
+            name="Patrol",
             fields=[
-                ('client_uuid', models.UUIDField(default=uuid.uuid4, editable=False)),
-                ('body_hash', models.CharField(blank=True, editable=False, max_length=64)),
-                ('id', models.UUIDField(default=gridgov.common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('township_code', models.CharField(max_length=9)),
-                ('village_code', models.CharField(blank=True, max_length=12)),
-                ('started_at', models.DateTimeField(verbose_name='began')),
-                ('ended_at', models.DateTimeField(verbose_name='ended')),
-                ('day', models.DateField()),
-                ('recorded_at', models.DateTimeField(default=gridgov.common.clock.now)),
-                ('note', models.TextField(blank=True, max_length=2000, verbose_name='note')),
-                ('duty', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.duty')),
-                ('grid', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='grids.grid', verbose_name='grid')),
-                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.member', verbose_name='member')),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("client_uuid", models.UUIDField(default=uuid.uuid4, editable=False)),
+                ("body_hash", models.CharField(blank=True, editable=False, max_length=64)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=gridgov.common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("township_code", models.CharField(max_length=9)),
+                ("village_code", models.CharField(blank=True, max_length=12)),
+                ("started_at", models.DateTimeField(verbose_name="began")),
+                ("ended_at", models.DateTimeField(verbose_name="ended")),
+                ("day", models.DateField()),
+                ("recorded_at", models.DateTimeField(default=gridgov.common.clock.now)),
+                ("note", models.TextField(blank=True, max_length=2000, verbose_name="note")),
+                (
+                    "duty",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.duty",
+                    ),
+                ),
+                (
+                    "grid",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="grids.grid",
+                        verbose_name="grid",
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.member",
+                        verbose_name="member",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'patrol',
-                'verbose_name_plural': 'patrols',
-                'default_permissions': (),
+                "verbose_name": "patrol",
+                "verbose_name_plural": "patrols",
+                "default_permissions": (),
             },
         ),
         migrations.CreateModel(
-            name='Finding',
+            name="Finding",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('text', models.CharField(max_length=500, verbose_name='finding')),
-                ('incident', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='finding', to='incidents.incident')),
-                ('patrol', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='findings', to='inspections.patrol')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("text", models.CharField(max_length=500, verbose_name="finding")),
+                (
+                    "incident",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="finding",
+                        to="incidents.incident",
+                    ),
+                ),
+                (
+                    "patrol",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="findings",
+                        to="inspections.patrol",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'finding',
-                'verbose_name_plural': 'findings',
+                "verbose_name": "finding",
+                "verbose_name_plural": "findings",
             },
         ),
         migrations.AddIndex(
-            model_name='patrol',
-            index=models.Index(fields=['township_code', '-started_at', '-id'], name='patrol_town'),
+            model_name="patrol",
+            index=models.Index(fields=["township_code", "-started_at", "-id"], name="patrol_town"),
         ),
         migrations.AddIndex(
-            model_name='patrol',
-            index=models.Index(fields=['village_code', '-started_at', '-id'], name='patrol_village'),
+            model_name="patrol",
+            index=models.Index(fields=["village_code", "-started_at", "-id"], name="patrol_village"),
         ),
         migrations.AddIndex(
-            model_name='patrol',
-            index=models.Index(fields=['grid', '-started_at', '-id'], name='patrol_grid'),
+            model_name="patrol",
+            index=models.Index(fields=["grid", "-started_at", "-id"], name="patrol_grid"),
         ),
         migrations.AddIndex(
-            model_name='patrol',
-            index=models.Index(fields=['member', '-started_at', '-id'], name='patrol_member'),
+            model_name="patrol",
+            index=models.Index(fields=["member", "-started_at", "-id"], name="patrol_member"),
         ),
         migrations.AddIndex(
-            model_name='patrol',
-            index=models.Index(fields=['township_code', 'day', 'grid'], name='patrol_done'),
+            model_name="patrol",
+            index=models.Index(fields=["township_code", "day", "grid"], name="patrol_done"),
         ),
         migrations.AddConstraint(
-            model_name='patrol',
-            constraint=models.UniqueConstraint(fields=('user', 'client_uuid'), name='patrol_sent_once'),
+            model_name="patrol",
+            constraint=models.UniqueConstraint(fields=("user", "client_uuid"), name="patrol_sent_once"),
         ),
         migrations.AddConstraint(
-            model_name='patrol',
-            constraint=models.CheckConstraint(condition=models.Q(('ended_at__gte', models.F('started_at'))), name='patrol_ends_after_begin'),
+            model_name="patrol",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("ended_at__gte", models.F("started_at"))), name="patrol_ends_after_begin"
+            ),
         ),
     ]

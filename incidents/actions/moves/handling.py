@@ -20,14 +20,14 @@ SENT_BACK = gettext_noop("%(number)s was sent back for rework: %(heading)s")
 
 def take_over_first(case: Case) -> Case:
     """The level above accepts a late matter whose procedure raises: it moves first, then it is accepted."""
-    card = takes_over(case.user, case.incident)  # type: ignore[arg-type]
+    card = takes_over(case.person, case.incident)
     if card is None:
         return case
     incident = case.incident
     raised = Case(incident, user=None, actor=case.actor, action="escalate")
     to_unit_above(raised, card.told_grid)
     raised.save(data={"card": card.level})
-    return Case(incident, user=case.user, actor=case.actor, action="accept")
+    return Case(incident, user=case.user, actor=case.actor, action="accept", person=case.person)
 
 
 def _accept(case: Case, given: Given) -> None:

@@ -27,13 +27,13 @@ VOIDED = gettext_noop("%(number)s was made void: %(heading)s")
 def _merge(case: Case, given: Given) -> dict[str, Any]:
     """A link to the main matter, with a step in both; whoever saw this one still does."""
     incident, main = case.incident, given["into"]
-    refused = may_merge(case.user, incident, main)  # type: ignore[arg-type]
+    refused = may_merge(case.person, incident, main)
     if refused is not None:
         raise refused
     case.set(merged_into=main)
     case.end_stage()
     case.state(Status.MERGED)
-    case.others.append(Case(main, user=case.user, actor=case.actor, action=MERGED_IN))
+    case.others.append(Case(main, user=case.user, actor=case.actor, action=MERGED_IN, person=case.person))
     case.announce([incident.reporter, incident.responsible_member], MERGED)
     return {"into": str(main.pk), "number": main.number}
 
@@ -50,7 +50,7 @@ def _unmerge(case: Case, given: Given) -> dict[str, Any]:
     case.news = UNMERGED
     if main is None:
         return {}
-    case.others.append(Case(main, user=case.user, actor=case.actor, action=TAKEN_OUT))
+    case.others.append(Case(main, user=case.user, actor=case.actor, action=TAKEN_OUT, person=case.person))
     return {"from": str(main.pk), "number": main.number}
 
 
@@ -59,7 +59,10 @@ def with_merged(case: Case) -> list[Case]:
     merged = Incident.objects.filter(merged_into=case.incident).select_related(
         "reporter", "procedure", "responsible_grid"
     )
-    cases = [Case(row, user=case.user, actor=case.actor, action=WITH_MAIN) for row in merged.order_by("pk")]
+    cases = [
+        Case(row, user=case.user, actor=case.actor, action=WITH_MAIN, person=case.person)
+        for row in merged.order_by("pk")
+    ]
     case.others += cases
     return cases
 
@@ -108,7 +111,7 @@ def _correct(case: Case, given: Given) -> dict[str, Any]:
 
 def _check_place(case: Case, grid: Any) -> None:
     fits = grid.ended_on is None and grid.township_code == case.incident.township_code
-    if not fits or not holds(case.user, Verb.COORDINATE, grid.code):
+    if not fits or not holds(case.person, Verb.COORDINATE, grid.code):
         text = _("A place is corrected to another grid that you co-ordinate.")
         raise Invalid(text, code="wrong_target", errors={"grid": [text]})
 

@@ -26,7 +26,9 @@ NOT_UPHELD = gettext_noop("%(number)s: your refusal was not upheld; it is yours 
 
 def _dispatch(case: Case, given: Given) -> dict[str, Any]:
     incident, to = case.incident, given["to"]
-    own = [place.code for place in places_of(case.user)[Verb.COORDINATE] if place.covers(incident.unit_code)]
+    own = [
+        place.code for place in places_of(case.person)[Verb.COORDINATE] if place.covers(incident.unit_code)
+    ]
     dispatcher = max(own, key=len)
     if isinstance(to, Department):
         fits = to.is_active and to.township_code == incident.township_code == dispatcher
@@ -66,7 +68,7 @@ def to_unit_above(case: Case, unit: Grid) -> None:
 def _hand_over(case: Case, given: Given) -> dict[str, Any]:
     """To another unit, logged with both (R62). A grid off the matter's own line becomes its place."""
     incident, to = case.incident, given["to"]
-    ours = places_of(case.user)[Verb.COORDINATE]
+    ours = places_of(case.person)[Verb.COORDINATE]
     fits = isinstance(to, Grid) and to.ended_on is None and any(place.covers(to.code) for place in ours)
     if not fits or to.pk == incident.responsible_grid_id or to.township_code != incident.township_code:
         raise wrong_target(_("A matter is handed over to another grid that you co-ordinate."))

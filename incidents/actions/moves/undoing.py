@@ -22,7 +22,7 @@ KEPT = ("last_stage", "search_stale")
 
 
 def _undo(case: Case, given: Given) -> dict[str, Any]:
-    step = step_to_undo(case.user, case.incident)  # type: ignore[arg-type]
+    step = step_to_undo(case.person, case.incident)
     if not isinstance(step, Transition):
         raise step
     take_back(case, step)
@@ -87,7 +87,7 @@ def _take_back_in_other(case: Case, key: UUID, seq: int) -> None:
             _("%(number)s has moved on since; it cannot be taken back.") % {"number": other.number},
             code="acted_since",
         )
-    second = Case(other, user=case.user, actor=case.actor, action="undo")
+    second = Case(other, user=case.user, actor=case.actor, action="undo", person=case.person)
     take_back(second, step)
     case.others.append(second)
 
