@@ -84,6 +84,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "gridgov.common.middleware.RequestMiddleware",
+    "gridgov.common.middleware.MethodMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "gridgov.common.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",

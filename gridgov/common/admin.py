@@ -254,6 +254,14 @@ class UserAdmin(TechnicalAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     def belongs_to(self, user: User) -> str:
         return str(getattr(user, "member", "") or "")
 
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        self._must_open(request)
+        return super().add_view(request, form_url, extra_context)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
+        self._must_open(request)
+        return super().user_change_password(request, id, form_url)
+
     def may_add(self, user: Any) -> bool:
         return True
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.utils import translation
 
@@ -37,6 +37,20 @@ class RequestMiddleware:
             hops = [hop.strip() for hop in forwarded.split(",")]
             outside = [hop for hop in hops if hop not in settings.TRUSTED_PROXIES]
             request.META["REMOTE_ADDR"] = outside[-1] if outside else hops[0]
+
+
+class MethodMiddleware:
+    """Pages are read and posted to. Django's own would take any other method for one of these; the API answers for itself."""
+
+    TAKEN = ("GET", "HEAD", "POST", "OPTIONS")
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method not in self.TAKEN and not request.path.startswith("/api/"):
+            return HttpResponseNotAllowed(self.TAKEN)
+        return self.get_response(request)
 
 
 class LanguageMiddleware:

@@ -77,3 +77,9 @@ def test_login_without_a_township_says_who_sets_it_up(user):
     assert "message-warning" in Client().get("/login/").content.decode()
     township(villages=1, groups_per_village=1)
     assert "message-warning" not in Client().get("/login/").content.decode()
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "delete"])
+def test_pages_take_no_other_method(client, method):
+    assert getattr(client, method)("/login/").status_code == 405
+    assert client.options("/login/").status_code == 200

@@ -1,30 +1,42 @@
-"""Every route and who gets what: the permission matrix, to be read aloud.
+"""Every route and who gets what: the permission matrix, to be read aloud. A new route is one line of ROUTES.
 
 A rule is read from left to right, the first that fits counts: `200 SEE / 403 WORKS / 404` answers 200 to whoever has the
-place by `SEE`, else 403 by `WORKS`, else 404. A profile names people and the places they have; without places it holds for
-any. Whoever is not logged in is led to the login page (302) or told so (401), unless the rule is `open`.
+place by `SEE`, else 403 by `WORKS`, else 404 to everybody else who is logged in. A profile names people and the places they
+have; without places it holds for any. Whoever is not logged in is led to the login page (302) or told so (401), unless the
+rule begins with `open`.
+
+What stands here is written by hand from rules.md and never derived from the code that it tests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
-from typing import Any, NamedTuple
-from uuid import uuid4
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from gridgov.common import clock
-from tests.matrix.world import PLACES, World
+from tests.matrix import bodies
+from tests.matrix.bodies import Body
+from tests.matrix.world import PLACES
 
 ALL = " ".join(PLACES[:-1])  # all of one's own township
+TOWN = " ".join(PLACES[:-2])  # the same without the matter that lies with the department
 VILLAGE = "G1 G2 V1"
+ANYBODY = "admin township village worker worker2 department supervisor leader auditor moved"
 
 PROFILES = {
     # sight of matters by place or part
     "SEE": f"township supervisor: {ALL} | village leader: {VILLAGE} | worker: G1 | worker2: G3 | department: P",
     # works on it: handles or co-ordinates there, or has part in it
     "WORKS": f"township: {ALL} | village: {VILLAGE} | worker: G1 | worker2: G3 | department: P",
+    # of a matter as it stands: it is reported, and `P` is dispatched to the department
+    "UNIT": "township: T | village: V1 | worker: G1 | worker2: G3",
+    "HANDLER": "department: P",
+    "RULES": f"township: {TOWN} | village: {VILLAGE}",
+    "PASSED": "township: P",
+    "CHECKS": "township: T | village: V1 | department: P",
+    "ACCEPTOR": f"township: {ALL} | village: {VILLAGE} | worker: G1 | worker2: G3",
+    # looks after all logins and townships, so may read whose and which they are
+    "NAMES_ALL": "admin",
     # in the admin pages
-    "CASES": f"township: {ALL} | village: {VILLAGE}",
     "MANAGES": f"township: {ALL} | village: {VILLAGE}",
     # posts one may fill, and who holds only such: strictly below, at the township what its clerk may give
     "FILLS": "township: G1 G2 V1 G3 V2 T P | village: G1 G2",
@@ -39,17 +51,20 @@ PROFILES = {
     "CLERK": "township",
     "STAFF": "admin township village",
     "MANAGERS": "township village",
+    "SETTERS": "admin township",
     "REPORTS": "township village worker worker2",
-    "READS": "township village worker worker2 supervisor leader",
     "AUDITOR": "auditor",
     "SCORER": "supervisor",
     "SHEETS": "supervisor: T D | township village worker worker2 leader: T",
     "SCORES": "supervisor: T D",
     "FIGURES": "township supervisor: V1 V2 | village leader: V1",
     "OWN": "worker: G1 | township: T",
+    "LOGGED_IN": ANYBODY,
+    "NOT_STAFF": "worker worker2 department supervisor leader auditor moved",
+    # by number: two townships count alike, so the number of `O` is that of `G1` here
+    "FINDS": f"township supervisor: {ALL} O | village leader: {VILLAGE} O | worker: G1 O | worker2: G3 | department: P",
+    "APPS": "admin: common grids members incidents | township village: grids members incidents",
 }
-
-Body = Callable[[World, str], dict[str, Any]]
 
 
 class Rule(NamedTuple):
@@ -80,69 +95,176 @@ def has(profile: str, role: str, place: str) -> bool:
 class Route(NamedTuple):
     get: Rule
     post: Rule
-    kind: str = ""  # the thing that the address names; empty: none
-    body: Body | None = None
-    body_kind: str = ""  # the thing that the body names
+    kind: str = ""  # the thing that the address names (a key of World.objects); empty: none
+    body: Body | None = None  # what is posted; without one an empty body
+    body_kind: str = ""  # the thing that the body names: each of them is posted
+    acts: bool = False  # what is posted is an action of a matter: ACTIONS
 
 
 def route(get: str, post: str, kind: str = "", body: Body | None = None, body_kind: str = "") -> Route:
     return Route(rule(get), rule(post), kind, body, body_kind)
 
 
-# --- bodies of calls that would succeed where one may ------------------------------------------------------------
+def acting(get: str) -> Route:
+    return Route(rule(get), rule("404"), "incident", acts=True)
 
 
-def a_note(world: World, place: str) -> dict[str, Any]:
-    return {"client_uuid": str(uuid4()), "note": "看过", "version": world.objects["incident"][place].version}
-
-
-def a_report(world: World, place: str) -> dict[str, Any]:
+def _of_a_model(
+    label: str, kind: str, lists: str, opens: str, *, adds: str = "", changes: str = "", saved: int = 200
+) -> dict[str, Route]:
+    """The four pages of a model in the admin: who gets the list, opens which, adds, changes which. `saved`: the answer to a
+    form sent empty, 302 where nothing is obligatory."""
+    add = f"200 {adds} / 403 {lists} / 404" if adds else f"403 {lists} / 404"
+    change = f"{saved} {changes} / 403 {opens} / 404" if changes else f"403 {opens} / 404"
+    page, one = f"admin/{label}/", f"admin/{label}/<path:object_id>/"
     return {
-        "client_uuid": str(uuid4()), "grid": world.grids[place].code, "category": "request", "description": "路灯不亮",
-    }  # fmt: skip
-
-
-def a_patrol(world: World, place: str) -> dict[str, Any]:
-    end = clock.now() - timedelta(minutes=1)
-    times = {"started_at": (end - timedelta(minutes=9)).isoformat(), "ended_at": end.isoformat()}
-    return {"client_uuid": str(uuid4()), "grid": world.grids[place].code, **times}
-
-
-def a_patrol_form(world: World, place: str) -> dict[str, Any]:
-    end = clock.local(clock.now() - timedelta(minutes=1))
-    times = {
-        "started_at": f"{end - timedelta(minutes=9):%Y-%m-%dT%H:%M}",
-        "ended_at": f"{end:%Y-%m-%dT%H:%M}",
+        page: route(f"200 {lists} / 404", f"200 {lists} / 404"),
+        f"{page}add/": route(add, add),
+        f"{one}change/": route(f"200 {opens} / 404", change, kind),
+        f"{one}history/": route(f"200 {opens} / 404", f"200 {opens} / 404", kind),
     }
-    form = {"findings-TOTAL_FORMS": "0", "findings-INITIAL_FORMS": "0"}
-    return {"client_uuid": str(uuid4()), "grid": world.grids[place].code, **times, **form}
 
 
-def a_month(world: World, place: str) -> dict[str, Any]:
-    return {"township": world.grids[place].code[:9], "month": str(clock.today().replace(day=1))}
+# The address as urls.py has it. A query after `?` makes another row of the same route; its `<...>` is filled with the thing.
+ROUTES: Mapping[str, Route] = {
+    # the desk and what belongs to nobody
+    "": route("200", "405"),
+    "audit/": route("200 AUDITOR / 404", "405"),
+    "login/": route("open 302 LOGGED_IN / 200", "open 302 LOGGED_IN / 200"),
+    "logout/": route("open 405", "open 302"),
+    "password/": route("200", "200"),
+    "language/": route("open 302", "open 302"),
+    "healthz": route("open 200", "open 405"),
+    "readyz": route("open 200", "open 405"),
+    # grids
+    "grids/": route("200", "405"),
+    "grids/<slug:code>/": route("200 SEE / 404", "405", "grid"),
+    # incidents
+    "incidents/": route("200", "405"),
+    "incidents/?grid=<code>": route("200", "405", "grid"),
+    "incidents/?q=<number>": route("302 FINDS / 200", "405", "number"),
+    "incidents/new/": route("200 REPORTS / 403", "302 NAMES / 400 REPORTS / 403", "", bodies.a_report, "grid"),
+    "incidents/uploads/<uuid:pk>/": route("200 SEE / 404", "405", "upload"),
+    "incidents/uploads/<uuid:pk>/small/": route("200 SEE / 404", "405", "upload"),
+    "incidents/<uuid:pk>/": route("200 SEE / 404", "405", "incident"),
+    "incidents/<uuid:pk>/actions/<slug:action>/": acting("405"),
+    "incidents/<uuid:pk>/slip/": route("200 WORKS / 404", "405", "incident"),
+    "feedback/<slug:token>/": route("open 200", "open 400", "feedback"),
+    # members
+    "inbox/": route("200", "405"),
+    "inbox/read/": route("405", "302"),
+    "inbox/<int:pk>/open/": route("405", "302 OWN / 404", "message"),
+    # inspections
+    "inspections/": route("200", "405"),
+    "inspections/?grid=<code>": route("200 SEE / 404", "405", "grid"),
+    "inspections/duties/": route("200", "405"),
+    "inspections/duties/?grid=<code>": route("200 SEE / 404", "405", "grid"),
+    "inspections/new/": route(
+        "200 REPORTS / 403", "302 PATROLS / 400 REPORTS / 403", "", bodies.a_patrol_form, "grid"
+    ),
+    "inspections/patrols/<uuid:pk>/": route("200 SEE / 404", "405", "patrol"),
+    # assessments
+    "assessments/": route("200", "405"),
+    "assessments/new/": route("405", "302 SCORES / 400 SCORER / 403", "", bodies.a_month, "township"),
+    "assessments/<uuid:pk>/": route("200 SHEETS / 404", "405", "assessment"),
+    "assessments/<uuid:pk>/sheet.xlsx": route("200 SHEETS / 404", "405", "assessment"),
+    "assessments/<uuid:pk>/recompute/": route("405", "302 SCORES / 403 SHEETS / 404", "assessment"),
+    "assessments/<uuid:pk>/publish/": route("405", "302 SCORES / 403 SHEETS / 404", "assessment"),
+    "assessments/<uuid:pk>/freeze/": route("405", "302 SCORES / 403 SHEETS / 404", "assessment"),
+    "assessments/<uuid:pk>/<slug:village>/<slug:indicator>/": route("200 FIGURES / 404", "405", "records"),
+    # REST
+    "api/v1/": route("open 404", "open 404"),
+    "api/v1/schema/": route("open 200", "open 405"),
+    "api/v1/docs/": route("open 200", "open 405"),
+    "api/v1/auth/token/": route("open 405", "open 400"),
+    "api/v1/auth/logout/": route("405", "204"),
+    "api/v1/me/": route("200", "405"),
+    "api/v1/tasks/": route("200", "405"),
+    "api/v1/grids/": route("200", "405"),
+    "api/v1/grids/?parent=<code>": route("200", "405", "grid"),
+    "api/v1/grids/<code>/": route("200 KNOWS / 404", "405", "grid"),
+    "api/v1/categories/": route("200", "405"),
+    "api/v1/incidents/": route("200", "201 NAMES / 400 REPORTS / 403", "", bodies.a_report, "grid"),
+    "api/v1/incidents/?grid=<code>": route("200", "405", "grid"),
+    "api/v1/incidents/?q=<number>": route("200", "405", "number"),
+    "api/v1/incidents/<uuid:pk>/": route("200 SEE / 404", "405", "incident"),
+    "api/v1/incidents/<uuid:pk>/actions/<slug:action>/": acting("405"),
+    "api/v1/incidents/<uuid:pk>/history/": route("200 SEE / 404", "405", "incident"),
+    "api/v1/incidents/<uuid:pk>/due/": route("200 SEE / 404", "405", "incident"),
+    "api/v1/uploads/": route("405", "201", "", bodies.an_upload),
+    "api/v1/uploads/<uuid:pk>/file": route("200 SEE / 404", "405", "upload"),
+    "api/v1/patrols/": route("200", "201 PATROLS / 403 NAMES / 400 REPORTS / 403", "", bodies.a_patrol, "grid"),
+    "api/v1/duties/": route("200", "405"),
+    "api/v1/assessments/": route("200", "405"),
+    "api/v1/assessments/<uuid:pk>/scores/": route("200 SHEETS / 404", "405", "assessment"),
+    "api/v1/assessments/<uuid:pk>/sheet.xlsx": route("200 SHEETS / 404", "405", "assessment"),
+    # the admin pages
+    "admin/": route("200 STAFF / 404", "200 STAFF / 404"),
+    "admin/<app_label>/": route("200 APPS / 404", "200 APPS / 404", "app"),
+    "admin/login/": route("open 404 NOT_STAFF / 302", "open 404 NOT_STAFF / 302"),
+    "admin/logout/": route("405 STAFF / 404", "302 STAFF / 404"),
+    "admin/jsi18n/": route("200 STAFF / 404", "405 STAFF / 404"),
+    "admin/autocomplete/": route("403 STAFF / 404", "405 STAFF / 404"),
+    "admin/autocomplete/?app_label=members&model_name=appointment&field_name=<field>": route(
+        "200 MANAGERS / 403 STAFF / 404", "405 STAFF / 404", "field"
+    ),
+    **_of_a_model("common/user", "user", "TECHNICAL", "TECHNICAL", adds="TECHNICAL", changes="TECHNICAL"),
+    "admin/common/user/<id>/password/": route("200 TECHNICAL / 404", "200 TECHNICAL / 404", "user"),
+    **_of_a_model("common/outboxmessage", "outbox", "TECHNICAL", "TECHNICAL"),
+    **_of_a_model("common/heartbeat", "heartbeat", "TECHNICAL", "TECHNICAL"),
+    **_of_a_model("grids/grid", "grid", "MANAGERS", "MANAGES", changes="MANAGES"),
+    **_of_a_model("grids/calendarday", "day", "SETTERS", "SETTINGS", adds="SETTERS", changes="SETTINGS"),
+    **_of_a_model("members/member", "member", "MANAGERS", "MANAGES", adds="MANAGERS", changes="FILLS"),
+    **_of_a_model("members/post", "post", "MANAGERS", "MANAGES", adds="MANAGERS", changes="FILLS"),
+    **_of_a_model("members/appointment", "appointment", "MANAGERS", "MANAGES", adds="MANAGERS", changes="FILLS", saved=302),
+    **_of_a_model("members/leave", "leave", "MANAGERS", "MANAGES", adds="MANAGERS", changes="FILLS"),
+    **_of_a_model("members/department", "department", "CLERK", "OFFICE", adds="CLERK", changes="OFFICE"),
+    **_of_a_model("members/role", "role", "TECHNICAL", "TECHNICAL", changes="TECHNICAL", saved=302),
+    **_of_a_model("incidents/incident", "incident", "MANAGERS", "MANAGES"),
+    "admin/incidents/incident/<uuid:pk>/act/<slug:action>/": acting("405 MANAGERS / 405 STAFF / 404"),
+    **_of_a_model("incidents/category", "category", "SETTERS", "SETTINGS", changes="SETTINGS", saved=302),
+    **_of_a_model("incidents/procedure", "procedure", "SETTERS", "SETTINGS"),
+}  # fmt: skip
+
+# What is posted to add something that names a place: another row of the same route.
+ADDING: Mapping[str, Route] = {
+    "admin/members/appointment/add/": route(
+        "404", "302 FILLS / 200 MANAGERS / 404", "", bodies.an_appointment, "vacant"
+    ),
+    "admin/members/member/add/": route("404", "302 MANAGES / 200 MANAGERS / 404", "", bodies.a_person, "grid"),
+    "admin/members/post/add/": route("404", "302 FILLS / 200 MANAGERS / 404", "", bodies.a_post, "grid"),
+    "admin/members/department/add/": route("404", "302 OFFICE / 200 CLERK / 404", "", bodies.a_department, "township"),
+}  # fmt: skip
 
 
-def an_appointment(world: World, place: str) -> dict[str, Any]:
-    """A person of one's own to a vacant post at the place."""
-    member = world.objects["member"]["G2"].pk
-    post = world.objects["vacant"][place].pk
-    return {"member": str(member), "post": post, "since": "2026-01-01"}
+class Act(NamedTuple):
+    """An action of a matter. `needs`: what it cannot do without; where that is missing, whoever may is told so (400)."""
+
+    rule: Rule
+    needs: Body | None = None
 
 
-TEMPLATE_ADMIN = {
-    # model: kind of object, who lists, who opens which, who adds, who changes which
-    "common_user": ("user", "TECHNICAL", "TECHNICAL", "TECHNICAL", "TECHNICAL"),
-    "common_outboxmessage": ("outbox", "TECHNICAL", "TECHNICAL", "", ""),
-    "common_heartbeat": ("heartbeat", "TECHNICAL", "TECHNICAL", "", ""),
-    "grids_grid": ("grid", "MANAGERS", "MANAGES", "", "MANAGES"),
-    "grids_calendarday": ("day", "SETTINGS", "SETTINGS", "SETTINGS", "SETTINGS"),
-    "members_member": ("member", "MANAGERS", "MANAGES", "MANAGERS", "FILLS"),
-    "members_post": ("post", "MANAGERS", "MANAGES", "MANAGERS", "FILLS"),
-    "members_appointment": ("appointment", "MANAGERS", "MANAGES", "MANAGERS", "FILLS"),
-    "members_leave": ("leave", "MANAGERS", "MANAGES", "MANAGERS", "FILLS"),
-    "members_department": ("department", "CLERK", "OFFICE", "CLERK", "OFFICE"),
-    "members_role": ("role", "TECHNICAL", "TECHNICAL", "", "TECHNICAL"),
-    "incidents_incident": ("incident", "MANAGERS", "CASES", "", ""),
-    "incidents_category": ("category", "SETTINGS", "SETTINGS", "", "SETTINGS"),
-    "incidents_procedure": ("procedure", "SETTINGS", "SETTINGS", "", ""),
+def act(text: str, needs: Body | None = None) -> Act:
+    return Act(rule(text), needs)
+
+
+# On matters as they stand: reported, and `P` dispatched to the department. Whatever the route; a page answers 302 for 200.
+# Refused is refused without a body too: 404, 403 and 409 come before 400.
+ACTIONS: Mapping[str, Act] = {
+    "accept": act("200 UNIT / 409 HANDLER / 403 SEE / 404"),
+    "reject": act("200 RULES / 409 PASSED / 403 SEE / 404", bodies.a_reason),
+    "settle": act("200 UNIT / 409 HANDLER / 403 SEE / 404", bodies.told),
+    "dispatch": act("409 RULES / 409 PASSED / 403 SEE / 404", bodies.to_the_department),
+    "start": act("409 UNIT / 200 HANDLER / 403 SEE / 404"),
+    "submit_result": act("409 UNIT / 409 HANDLER / 403 SEE / 404"),
+    "send_back": act("409 CHECKS / 403 SEE / 404"),
+    "verify": act("409 CHECKS / 403 SEE / 404"),
+    "feed_back": act("409 ACCEPTOR / 403 SEE / 404"),
+    "return_visit": act("409 RULES / 409 PASSED / 403 SEE / 404"),
+    "close": act("409 ACCEPTOR / 403 SEE / 404"),
+    "reopen": act("409 RULES / 409 PASSED / 403 SEE / 404"),
+    "escalate": act("409 OFFICE / 200 UNIT / 200 HANDLER / 403 SEE / 404", bodies.a_reason),
+    "hand_over": act("200 RULES / 200 PASSED / 403 SEE / 404", bodies.to_another_grid),
+    "add_note": act("200 WORKS / 403 SEE / 404", bodies.a_note),
+    "nothing-of-this-name": act("404"),
 }

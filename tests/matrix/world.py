@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+from django.conf import settings
 from django.test import Client
 from knox.models import AuthToken
 from PIL import Image
@@ -44,6 +44,11 @@ def mark(place: str) -> str:
     return f"密{place}密"
 
 
+def name_in(place: str) -> str:
+    """Name of a person and a township that nobody else has. The technical administrator may read it, a mark never."""
+    return f"名{place}名"
+
+
 @dataclass
 class World:
     town: Town
@@ -59,7 +64,7 @@ class World:
         headers = {"Authorization": f"Token {self.tokens[role]}"} if role in self.tokens else {}
         client = Client(headers=headers, raise_request_exception=False)
         if role in self.sessions:
-            client.cookies["gridgov_session"] = self.sessions[role]
+            client.cookies[settings.SESSION_COOKIE_NAME] = self.sessions[role]
         return client
 
 
@@ -71,6 +76,7 @@ def build() -> World:
         "T": town.grid, "P": town.grid, "O": other.groups[0],
     }  # fmt: skip
     Grid.objects.filter(township_code=other.code).update(name=mark("O"))
+    Grid.objects.filter(pk=other.code).update(name=name_in("O"))
     people = {
         "admin": town.admin, "township": town.clerk, "village": town.village_head, "worker": town.worker,
         "worker2": town.worker2, "department": town.officer, "supervisor": town.assessor,
@@ -100,7 +106,7 @@ def _admit(world: World) -> None:
     for role, user in world.people.items():
         client = Client()
         client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-        world.sessions[role] = client.cookies["gridgov_session"].value
+        world.sessions[role] = client.cookies[settings.SESSION_COOKIE_NAME].value
         world.tokens[role] = AuthToken.objects.create(user=user)[1]
 
 
@@ -130,7 +136,9 @@ def _matters(world: World) -> None:
                 started_at=now - timedelta(minutes=30), ended_at=now - timedelta(minutes=5),
             ).patrol  # fmt: skip
     world.objects |= {"incident": matters, "upload": uploads, "feedback": links, "patrol": patrols}
+    world.objects["number"] = matters
     world.objects["grid"] = {place: grid for place, grid in world.grids.items() if place != "P"}
+    world.objects["township"] = {place: world.grids[place] for place in ("T", "O")}
 
 
 def _photo(user: User, call: Any) -> Upload:
@@ -154,12 +162,20 @@ def _people(world: World) -> None:
     appointments["G2"] = Appointment.objects.get(
         post__grid=world.grids["G2"], post__role__code=RoleCode.WORKER
     )
+    posts = {place: row.post for place, row in appointments.items()}
+    vacant = {
+        place: Post.objects.create(
+            grid=post.grid, department=post.department, role=post.role, title=f"空缺{place}"
+        )
+        for place, post in posts.items()
+    }
     foreign = appointments["O"].member
-    foreign.name = mark("O")
+    foreign.name = name_in("O")
     foreign.save()
     world.objects |= {
         "appointment": appointments,
-        "post": {place: row.post for place, row in appointments.items()},
+        "post": posts,
+        "vacant": vacant,
         "member": {place: row.member for place, row in appointments.items()},
         "user": {place: row.member.user for place, row in appointments.items()},
         "leave": {place: _leave(row.member) for place, row in appointments.items()},
@@ -183,7 +199,8 @@ def _leave(member: Any) -> Leave:
 
 def _settings(world: World) -> None:
     towns = {"T": world.town, "O": world.other}
-    Department.objects.filter(township=world.other.grid).update(name=mark("O"))
+    for office in Department.objects.filter(township=world.other.grid):
+        Department.objects.filter(pk=office.pk).update(name=f"{mark('O')}{office.pk}")
     world.objects |= {
         "day": {
             place: CalendarDay.objects.filter(calendar=town.code).first() for place, town in towns.items()
@@ -192,6 +209,8 @@ def _settings(world: World) -> None:
             place: Department.objects.filter(township=town.grid).first() for place, town in towns.items()
         },
         "role": {place: town.grid.roles.get(code=RoleCode.WORKER) for place, town in towns.items()},
+        "app": {label: label for label in ("common", "grids", "members", "incidents")},
+        "field": {name: name for name in ("member", "post")},
         "category": {place: town.categories["request"] for place, town in towns.items()},
         "procedure": {place: town.categories["request"].procedure for place, town in towns.items()},
         "outbox": {"T": OutboxMessage.objects.create(topic="mail", key="k", dead_at=clock.now())},
@@ -218,19 +237,12 @@ def _assessments(world: World) -> None:
 
 
 def address_args(world: World, kind: str, place: str) -> tuple[Any, ...]:
-    """What stands in the address of this thing."""
+    """What stands in the address of this thing, in order."""
+    thing = world.objects[kind][place]
     if kind == "records":
-        return (world.objects["assessment"]["T"].pk, world.grids[place].code, "on_time")
+        return (world.objects["assessment"]["T"].pk, thing.code, "on_time")
     if kind == "feedback":
-        return (world.objects["feedback"][place].token,)
-    return (world.objects[kind][place].pk,)
-
-
-def counts() -> Mapping[str, int]:
-    """How much of everything there is: refused bodies must leave this as it was."""
-    from incidents.models import Transition
-    from inspections.models import Patrol
-    from members.models import Member
-
-    models = (Incident, Transition, Patrol, Upload, Appointment, Member, Post, Department, CalendarDay, User)
-    return {model.__name__: model._default_manager.count() for model in models}
+        return (thing.token,)
+    if kind == "number":
+        return (thing.number,)
+    return (getattr(thing, "pk", thing),)
