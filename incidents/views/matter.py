@@ -117,11 +117,11 @@ def copied(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Notes that the short text was copied. A script that copied it wants no page."""
     user: Any = request.user
     incident = seen(user, pk)
+    if not may_notify(user, incident):
+        raise PermissionDenied
     form = NoticeForm(request.POST)
     if not form.is_valid():
         raise BadRequest
-    if not may_notify(user, incident):
-        raise PermissionDenied
     copied_notice(
         user=user,
         incident=incident,

@@ -39,7 +39,7 @@ def a_patrol_form(world: World, place: str) -> dict[str, Any]:
 
 
 def a_month(world: World, place: str) -> dict[str, Any]:
-    return {"township": world.grids[place].code[:9], "month": str(clock.today().replace(day=1))}
+    return {"township": world.objects["township"][place].code, "month": str(clock.today().replace(day=1))}
 
 
 def an_appointment(world: World, place: str) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def a_post(world: World, place: str) -> dict[str, Any]:
 
 
 def a_department(world: World, place: str) -> dict[str, Any]:
-    return {"township": world.grids[place].code, "name": "虚构办", "phone": ""}
+    return {"township": world.objects["township"][place].code, "name": "虚构办", "phone": ""}
 
 
 def an_upload(world: World, place: str) -> dict[str, Any]:

@@ -53,6 +53,8 @@ PROFILES = {
     "MANAGERS": "township village",
     "SETTERS": "admin township",
     "REPORTS": "township village worker worker2",
+    "IMPORTS": "township",
+    "NOTIFIES": f"township: {ALL} | village leader: {VILLAGE}",
     "AUDITOR": "auditor",
     "SCORER": "supervisor",
     "SHEETS": "supervisor: T D | township village worker worker2 leader: T",
@@ -63,6 +65,8 @@ PROFILES = {
     "NOT_STAFF": "worker worker2 department supervisor leader auditor moved",
     # by number: two townships count alike, so the number of `O` is that of `G1` here
     "FINDS": f"township supervisor: {ALL} O | village leader: {VILLAGE} O | worker: G1 O | worker2: G3 | department: P",
+    "OWN_LEAVE": "worker: G1 | village: V1 | worker2: G3 | township: T | department: P",
+    "LEAVES": f"township: {ALL} | village: {VILLAGE}",
     "APPS": "admin: common grids members incidents | township village: grids members incidents",
 }
 
@@ -128,7 +132,7 @@ def _of_a_model(
 # The address as urls.py has it. A query after `?` makes another row of the same route; its `<...>` is filled with the thing.
 ROUTES: Mapping[str, Route] = {
     # the desk and what belongs to nobody
-    "": route("200", "405"),
+    "": route("200", "open 405"),
     "audit/": route("200 AUDITOR / 404", "405"),
     "login/": route("open 302 LOGGED_IN / 200", "open 302 LOGGED_IN / 200"),
     "logout/": route("open 405", "open 302"),
@@ -136,6 +140,9 @@ ROUTES: Mapping[str, Route] = {
     "language/": route("open 302", "open 302"),
     "healthz": route("open 200", "open 405"),
     "readyz": route("open 200", "open 405"),
+    "setup/": route("open 404", "open 404"),
+    "setup/township/": route("200 TECHNICAL / 404", "200 TECHNICAL / 404"),
+    "setup/people/<slug:code>/": route("200 TECHNICAL / 404", "200 TECHNICAL / 404", "township"),
     # grids
     "grids/": route("200", "405"),
     "grids/<slug:code>/": route("200 SEE / 404", "405", "grid"),
@@ -144,15 +151,24 @@ ROUTES: Mapping[str, Route] = {
     "incidents/?grid=<code>": route("200", "405", "grid"),
     "incidents/?q=<number>": route("302 FINDS / 200", "405", "number"),
     "incidents/new/": route("200 REPORTS / 403", "302 NAMES / 400 REPORTS / 403", "", bodies.a_report, "grid"),
+    "incidents/import/": route("200 IMPORTS / 403", "200 IMPORTS / 403"),
+    "incidents/import/template/": route("200 IMPORTS / 403", "405"),
+    "incidents/import/<uuid:pk>/": route("200 OFFICE / 404 IMPORTS / 403", "200 OFFICE / 404 IMPORTS / 403", "list"),
+    "incidents/import/<uuid:pk>/errors/": route("200 OFFICE / 404 IMPORTS / 403", "405", "list"),
+    "incidents/uploads/": route("405", "201", "", bodies.an_upload),
+    "incidents/uploads/<uuid:pk>/drop/": route("405", "404", "upload"),
     "incidents/uploads/<uuid:pk>/": route("200 SEE / 404", "405", "upload"),
     "incidents/uploads/<uuid:pk>/small/": route("200 SEE / 404", "405", "upload"),
     "incidents/<uuid:pk>/": route("200 SEE / 404", "405", "incident"),
     "incidents/<uuid:pk>/actions/<slug:action>/": acting("405"),
+    "incidents/<uuid:pk>/notice/": route("405", "400 NOTIFIES / 403 SEE / 404", "incident"),
     "incidents/<uuid:pk>/slip/": route("200 WORKS / 404", "405", "incident"),
     "feedback/<slug:token>/": route("open 200", "open 400", "feedback"),
     # members
     "inbox/": route("200", "405"),
     "inbox/read/": route("405", "302"),
+    "inbox/leave/": route("403 TECHNICAL / 200", "403 TECHNICAL / 400"),
+    "inbox/leave/<int:pk>/end/": route("405", "302 OWN_LEAVE / 404", "leave"),
     "inbox/<int:pk>/open/": route("405", "302 OWN / 404", "message"),
     # inspections
     "inspections/": route("200", "405"),
@@ -217,7 +233,8 @@ ROUTES: Mapping[str, Route] = {
     **_of_a_model("members/member", "member", "MANAGERS", "MANAGES", adds="MANAGERS", changes="FILLS"),
     **_of_a_model("members/post", "post", "MANAGERS", "MANAGES", adds="MANAGERS", changes="FILLS"),
     **_of_a_model("members/appointment", "appointment", "MANAGERS", "MANAGES", adds="MANAGERS", changes="FILLS", saved=302),
-    **_of_a_model("members/leave", "leave", "MANAGERS", "MANAGES", adds="MANAGERS", changes="FILLS"),
+    **_of_a_model("members/leave", "leave", "MANAGERS", "MANAGES", adds="MANAGERS", changes="LEAVES"),
+    "admin/members/appointment/new-person/": route("200 MANAGERS / 404", "200 MANAGERS / 404"),
     **_of_a_model("members/department", "department", "CLERK", "OFFICE", adds="CLERK", changes="OFFICE"),
     **_of_a_model("members/role", "role", "TECHNICAL", "TECHNICAL", changes="TECHNICAL", saved=302),
     **_of_a_model("incidents/incident", "incident", "MANAGERS", "MANAGES"),

@@ -12,7 +12,7 @@ import io
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.test import Client
@@ -22,9 +22,11 @@ from PIL import Image
 from assessments.actions import create_month, publish
 from gridgov.common import clock
 from gridgov.common.enums import AuditKind
+from gridgov.common.keeping import keep
 from gridgov.common.models import AuditEvent, Heartbeat, OutboxMessage, User
 from grids.models import CalendarDay, Grid
 from incidents.actions import attach, perform, report
+from incidents.exports import write_import_template
 from incidents.models import FeedbackRequest, Incident, Upload
 from inspections.actions import record_patrol
 from members.actions import end_appointment, tell
@@ -135,10 +137,18 @@ def _matters(world: World) -> None:
                 user=clerk, grid=grid, note=mark(place),
                 started_at=now - timedelta(minutes=30), ended_at=now - timedelta(minutes=5),
             ).patrol  # fmt: skip
+    world.objects["list"] = {"T": _a_list(world.town.clerk)}
     world.objects |= {"incident": matters, "upload": uploads, "feedback": links, "patrol": patrols}
     world.objects["number"] = matters
     world.objects["grid"] = {place: grid for place, grid in world.grids.items() if place != "P"}
-    world.objects["township"] = {place: world.grids[place] for place in ("T", "O")}
+    world.objects["township"] = {"T": world.town.grid, "O": world.other.grid}
+
+
+def _a_list(user: User) -> UUID:
+    """A workbook that its owner has not yet confirmed."""
+    book = io.BytesIO()
+    write_import_template(book, user=fresh(user))
+    return keep(book.getvalue(), user=user)
 
 
 def _photo(user: User, call: Any) -> Upload:
