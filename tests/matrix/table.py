@@ -203,6 +203,8 @@ ROUTES: Mapping[str, Route] = {
     "api/v1/incidents/": route("200", "201 NAMES / 400 REPORTS / 403", "", bodies.a_report, "grid"),
     "api/v1/incidents/?grid=<code>": route("200", "405", "grid"),
     "api/v1/incidents/?q=<number>": route("200", "405", "number"),
+    "api/v1/incidents/batch/": route("405", "400"),
+    "api/v1/receipts/": route("200", "405"),
     "api/v1/incidents/<uuid:pk>/": route("200 SEE / 404", "405", "incident"),
     "api/v1/incidents/<uuid:pk>/actions/<slug:action>/": acting("405"),
     "api/v1/incidents/<uuid:pk>/history/": route("200 SEE / 404", "405", "incident"),
