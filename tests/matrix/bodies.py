@@ -63,6 +63,27 @@ def a_department(world: World, place: str) -> dict[str, Any]:
     return {"township": world.objects["township"][place].code, "name": "虚构办", "phone": ""}
 
 
+def a_party(world: World, place: str) -> dict[str, Any]:
+    return {"client_uuid": str(uuid4()), "name": "李四(虚构)"}
+
+
+def no_party(world: World, place: str) -> dict[str, Any]:
+    """One that was struck already: striking it again changes nothing."""
+    return {"client_uuid": str(uuid4()), "party": str(uuid4())}
+
+
+def a_reveal(world: World, place: str) -> dict[str, Any]:
+    return {"client_uuid": str(uuid4()), "reason": "打电话核实"}
+
+
+def an_answer(world: World, place: str) -> dict[str, Any]:
+    return {"client_uuid": str(uuid4()), "grade": 5, "solved": True, "channel": "phone"}
+
+
+def a_joining(world: World, place: str) -> dict[str, Any]:
+    return {"client_uuid": str(uuid4()), "note": "我也看到了"}
+
+
 def an_upload(world: World, place: str) -> dict[str, Any]:
     data = _picture()
     return {

@@ -54,6 +54,7 @@ PROFILES = {
     "SETTERS": "admin township",
     "REPORTS": "township village worker worker2",
     "IMPORTS": "township",
+    "REVEALS": f"township: {ALL} | village: {VILLAGE}",
     "NOTIFIES": f"township: {ALL} | village leader: {VILLAGE}",
     "AUDITOR": "auditor",
     "SCORER": "supervisor",
@@ -209,6 +210,13 @@ ROUTES: Mapping[str, Route] = {
     "api/v1/incidents/<uuid:pk>/actions/<slug:action>/": acting("405"),
     "api/v1/incidents/<uuid:pk>/history/": route("200 SEE / 404", "405", "incident"),
     "api/v1/incidents/<uuid:pk>/due/": route("200 SEE / 404", "405", "incident"),
+    "api/v1/incidents/<uuid:pk>/parties/": route("405", "201 WORKS / 403 SEE / 404", "incident", bodies.a_party),
+    "api/v1/incidents/<uuid:pk>/parties/remove/": route(
+        "405", "200 WORKS / 403 SEE / 404", "incident", bodies.no_party
+    ),
+    "api/v1/incidents/<uuid:pk>/reveal/": route("405", "201 REVEALS / 403 SEE / 404", "incident", bodies.a_reveal),
+    "api/v1/incidents/<uuid:pk>/answer/": route("405", "201 ACCEPTOR / 403 SEE / 404", "incident", bodies.an_answer),
+    "api/v1/incidents/<uuid:pk>/join/": route("405", "201 WORKS / 403 SEE / 404", "incident", bodies.a_joining),
     "api/v1/uploads/": route("405", "201", "", bodies.an_upload),
     "api/v1/uploads/<uuid:pk>/file": route("200 SEE / 404", "405", "upload"),
     "api/v1/patrols/": route("200", "201 PATROLS / 403 NAMES / 400 REPORTS / 403", "", bodies.a_patrol, "grid"),
