@@ -30,7 +30,7 @@ WATCHERS = ("township", "worker", "department", "supervisor", "admin", "auditor"
 
 def lists_of(role: str) -> Iterator[str]:
     for row, entry in ROUTES.items():
-        if not entry.kind and "?" not in row and entry.get.status(role, "-") == 200:
+        if not (entry.kind or entry.get.is_open or "?" in row) and entry.get.status(role, "-") == 200:
             yield f"/{row}"
 
 

@@ -164,6 +164,14 @@ ROUTES: Mapping[str, Route] = {
     "incidents/<uuid:pk>/actions/<slug:action>/": acting("405"),
     "incidents/<uuid:pk>/notice/": route("405", "400 NOTIFIES / 403 SEE / 404", "incident"),
     "incidents/<uuid:pk>/slip/": route("200 WORKS / 404", "405", "incident"),
+    "incidents/<uuid:pk>/papers/<slug:name>/": route("200 WORKS / 404", "405", "paper"),
+    "incidents/<uuid:pk>/mediations/new/": route("200 WORKS / 403 SEE / 404", "400 WORKS / 403 SEE / 404", "dispute"),
+    "incidents/<uuid:pk>/mediations/<uuid:mediation_pk>/": route(
+        "200 WORKS / 403 SEE / 404", "400 WORKS / 403 SEE / 404", "mediation"
+    ),
+    "incidents/<uuid:pk>/mediations/<uuid:mediation_pk>/<slug:name>/": route(
+        "200 WORKS / 404", "405", "mediation_paper"
+    ),
     "feedback/<slug:token>/": route("open 200", "open 400", "feedback"),
     # members
     "inbox/": route("200", "405"),
@@ -210,7 +218,7 @@ ROUTES: Mapping[str, Route] = {
     "api/v1/incidents/<uuid:pk>/actions/<slug:action>/": acting("405"),
     "api/v1/incidents/<uuid:pk>/history/": route("200 SEE / 404", "405", "incident"),
     "api/v1/incidents/<uuid:pk>/due/": route("200 SEE / 404", "405", "incident"),
-    "api/v1/incidents/<uuid:pk>/parties/": route("405", "201 WORKS / 403 SEE / 404", "incident", bodies.a_party),
+    "api/v1/incidents/<uuid:pk>/parties/": route("405", "201 WORKS / 403 SEE / 404", "dispute", bodies.a_party),
     "api/v1/incidents/<uuid:pk>/parties/remove/": route(
         "405", "200 WORKS / 403 SEE / 404", "incident", bodies.no_party
     ),

@@ -273,7 +273,7 @@ def _secrets(world: World, role: str, place: str) -> Iterator[str]:
     yield from (word, quote(word), word.encode("unicode_escape").decode())
     if not has("NAMES_ALL", role, place):
         yield name_in(place)
-    for kind in ("incident", "upload", "patrol"):
+    for kind in ("incident", "dispute", "mediation", "upload", "patrol"):
         if place in world.objects[kind]:
             yield str(world.objects[kind][place].pk)
 

@@ -25,7 +25,8 @@ from gridgov.common.enums import AuditKind
 from gridgov.common.keeping import keep
 from gridgov.common.models import AuditEvent, Heartbeat, OutboxMessage, User
 from grids.models import CalendarDay, Grid
-from incidents.actions import attach, perform, report
+from incidents.actions import attach, perform, record_mediation, report
+from incidents.enums import MediationOutcome
 from incidents.exports import write_import_template
 from incidents.models import FeedbackRequest, Incident, Upload
 from inspections.actions import record_patrol
@@ -88,6 +89,7 @@ def build() -> World:
     world = World(town, other, people, grids)
     _admit(world)
     _matters(world)
+    _disputes(world)
     _people(world)
     _settings(world)
     _assessments(world)
@@ -137,11 +139,30 @@ def _matters(world: World) -> None:
                 user=clerk, grid=grid, note=mark(place),
                 started_at=now - timedelta(minutes=30), ended_at=now - timedelta(minutes=5),
             ).patrol  # fmt: skip
+    world.objects["paper"] = matters
     world.objects["list"] = {"T": _a_list(world.town.clerk)}
     world.objects |= {"incident": matters, "upload": uploads, "feedback": links, "patrol": patrols}
     world.objects["number"] = matters
     world.objects["grid"] = {place: grid for place, grid in world.grids.items() if place != "P"}
     world.objects["township"] = {"T": world.town.grid, "O": world.other.grid}
+
+
+def _disputes(world: World) -> None:
+    """At every place but the department's a quarrel with one mediation, reported as the matters are."""
+    disputes, held = {}, {}
+    for place, grid in world.grids.items():
+        if place == "P":
+            continue
+        town = world.other if place == "O" else world.town
+        disputes[place] = report(
+            user=fresh(town.clerk2), grid=grid, category=town.categories["dispute"], description=mark(place)
+        ).incident
+        held[place] = record_mediation(
+            user=fresh(town.clerk2), incident=disputes[place], client_uuid=uuid4(), held_at=clock.now(),
+            place=mark(place), mediator="调解员(虚构)", record=mark(place), outcome=MediationOutcome.ORAL,
+            terms="", performance="", performance_due=None, told_other_ways=True,
+        )  # fmt: skip
+    world.objects |= {"dispute": disputes, "mediation": held, "mediation_paper": held}
 
 
 def _a_list(user: User) -> UUID:
@@ -251,6 +272,12 @@ def address_args(world: World, kind: str, place: str) -> tuple[Any, ...]:
     thing = world.objects[kind][place]
     if kind == "records":
         return (world.objects["assessment"]["T"].pk, thing.code, "on_time")
+    if kind == "mediation":
+        return (thing.incident_id, thing.pk)
+    if kind == "mediation_paper":
+        return (thing.incident_id, thing.pk, "record")
+    if kind == "paper":
+        return (thing.pk, "form")
     if kind == "feedback":
         return (thing.token,)
     if kind == "number":
