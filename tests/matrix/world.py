@@ -159,7 +159,7 @@ def _disputes(world: World) -> None:
         ).incident
         held[place] = record_mediation(
             user=fresh(town.clerk2), incident=disputes[place], client_uuid=uuid4(), held_at=clock.now(),
-            place=mark(place), mediator="调解员(虚构)", record=mark(place), outcome=MediationOutcome.ORAL,
+            place=mark(place), mediator="调解员(虚构)", record=mark(place), outcome=MediationOutcome.CONTINUED,
             terms="", performance="", performance_due=None, told_other_ways=True,
         )  # fmt: skip
     world.objects |= {"dispute": disputes, "mediation": held, "mediation_paper": held}
