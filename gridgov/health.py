@@ -90,11 +90,12 @@ def _sweep(facts: dict[str, Any]) -> Problems:
 
 
 def _outbox(facts: dict[str, Any]) -> Problems:
+    """What is due and not taken speaks of the relay; what waits for its time or its next attempt does not."""
+    now = clock.now()
     waiting = OutboxMessage.objects.filter(sent_at=None, dead_at=None).order_by("next_attempt_at")
-    oldest = min(waiting.values_list("created_at", flat=True)[:100], default=None)
-    age = clock.now() - oldest if oldest else timedelta()
-    facts["outbox_age_seconds"] = int(age.total_seconds())
-    if age > OUTBOX_MAY_WAIT:
+    rows = list(waiting.values_list("created_at", "next_attempt_at")[:100])
+    facts["outbox_age_seconds"] = max((int((now - made).total_seconds()) for made, _due in rows), default=0)
+    if any(now - due > OUTBOX_MAY_WAIT for _made, due in rows):
         yield "messages wait in the outbox; is the relay running?"
 
 

@@ -280,6 +280,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {
         "user": env.str("GRIDGOV_THROTTLE_USER", "600/min"),
         "login": env.str("GRIDGOV_THROTTLE_LOGIN", "30/min"),
+        "open311": env.str("GRIDGOV_THROTTLE_OPEN311", "120/min"),
     },
     "EXCEPTION_HANDLER": "gridgov.common.api.problems.problem_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -325,6 +326,10 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = ["gridgov.common.formats"]
 TIME_ZONE = "Asia/Shanghai"
 USE_TZ = True
+
+# --- What goes out ---------------------------------------------------------------------------------------------
+# Networks inside that webhooks and notices may be sent to; without it only addresses on the internet.
+GRIDGOV_WEBHOOK_ALLOW = env.list("GRIDGOV_WEBHOOK_ALLOW", default=[])
 
 # --- Files -------------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"

@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", readyz, name="readyz"),
     path("inspections/", include("inspections.urls")),
     path("assessments/", include("assessments.urls")),
+    path("open311/v2/", include("incidents.api.open311.urls")),
     path("api/v1/", include("gridgov.desk.api.urls")),
 ]
 

@@ -247,7 +247,7 @@ class CategoryAdmin(TownshipAdmin):
     list_filter = ("kind", "is_active")
     list_select_related = ("procedure",)
     ordering = ("township", "position", "code")
-    fields = list_display
+    fields = (*list_display, "is_public", "public_note")
     readonly_fields = ("name", "code", "kind", "procedure", "must_report")
 
 

@@ -7,4 +7,8 @@ class IncidentsConfig(AppConfig):
     verbose_name = _("Incidents")
 
     def ready(self) -> None:
+        from gridgov.common.actions import SENDERS
         from incidents import receivers  # noqa: F401  connects them
+        from incidents.actions.webhooks import TOPIC, deliver
+
+        SENDERS[TOPIC] = deliver

@@ -23,12 +23,7 @@ def write_import_template(file: BinaryIO, *, user: User) -> None:
     """The empty list of matters of this user's township, with its grids and categories to choose from."""
     grids = list(Grid.objects.named_by(user).order_by("code"))
     villages = {grid.code: grid.name for grid in grids if grid.kind == Kind.VILLAGE}
-    names = [
-        villages[grid.village_code] + grid.name
-        if grid.kind == Kind.GROUP and grid.village_code in villages
-        else grid.name
-        for grid in grids
-    ]
+    names = [called(grid, villages.get(grid.village_code, "")) for grid in grids]
     towns = {grid.township_code for grid in grids}
     categories = Category.objects.active().filter(township__in=towns).order_by("position", "code")
     columns = [
@@ -60,3 +55,8 @@ def write_import_template(file: BinaryIO, *, user: User) -> None:
         _("What stands already is named and left out: by external number, otherwise by the same grid, category, words and time."),
     ]  # fmt: skip
     write_template(file, title=_("Matters"), columns=columns, instructions=instructions)
+
+
+def called(grid: Grid, village: str) -> str:
+    """The name with its village before it, where it does not say so itself."""
+    return grid.name if grid.kind != Kind.GROUP or grid.name.startswith(village) else village + grid.name

@@ -18,10 +18,20 @@ from gridgov.common import clock
 from gridgov.common.paging import PAGE_SIZE, Key, Page, order, page_of
 from grids.enums import Verb
 from grids.querysets import any_of, condition, next_code, places_of
+from incidents.enums import Status
 from members.querysets import Standing, standing_of
 
 if TYPE_CHECKING:
-    from incidents.models import Category, Incident, Part, Transition, Upload
+    from incidents.models import (
+        Category,
+        Incident,
+        Part,
+        PublicRequest,
+        ServiceKey,
+        Transition,
+        Upload,
+        WebhookTarget,
+    )
 
 RELATED = (
     "grid",
@@ -215,3 +225,33 @@ class CategoryQuerySet(models.QuerySet["Category"]):
     def visible_to(self, user: Any) -> CategoryQuerySet:
         towns = standing_of(user).townships
         return self.filter(township__in=towns)
+
+
+class WebhookTargetQuerySet(models.QuerySet["WebhookTarget"]):
+    def hearing(self) -> dict[str, list[tuple[int, frozenset[str]]]]:
+        """Township -> its active targets, each with the events it wants (none: all)."""
+        found: dict[str, list[tuple[int, frozenset[str]]]] = {}
+        for pk, town, events in self.filter(is_active=True).values_list("pk", "township", "events"):
+            found.setdefault(town, []).append((pk, frozenset(events)))
+        return found
+
+
+class ServiceKeyQuerySet(models.QuerySet["ServiceKey"]):
+    def valid(self) -> ServiceKeyQuerySet:
+        return self.filter(revoked_at=None)
+
+
+class PublicRequestQuerySet(models.QuerySet["PublicRequest"]):
+    def of(self, township_code: str) -> PublicRequestQuerySet:
+        """What the public may see of a township: what still counts, in categories that are still public."""
+        shown = self.filter(township_code=township_code, incident__category__is_public=True)
+        return shown.exclude(incident__status=Status.VOID)
+
+    def for_list(self) -> PublicRequestQuerySet:
+        related = (
+            "incident__category",
+            "incident__grid",
+            "incident__responsible_grid",
+            "incident__responsible_department",
+        )
+        return self.select_related(*related).order_by("-requested_at", "-incident")

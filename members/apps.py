@@ -7,4 +7,8 @@ class MembersConfig(AppConfig):
     verbose_name = _("Members")
 
     def ready(self) -> None:
+        from gridgov.common.actions import SENDERS
         from members import receivers  # noqa: F401  connects them
+        from members.actions.channels import NOTICE, deliver_notice
+
+        SENDERS[NOTICE] = deliver_notice

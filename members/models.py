@@ -20,6 +20,7 @@ from members.querysets import (
     InboxQuerySet,
     LeaveQuerySet,
     MemberQuerySet,
+    NoticeChannelQuerySet,
     PostQuerySet,
 )
 
@@ -303,3 +304,46 @@ class InboxMessage(models.Model):
     @property
     def title(self) -> str:
         return gettext(self.text) % self.params
+
+
+class NoticeChannel(models.Model):
+    """Where else a message goes: a member's own channel, or a group of the township (member empty).
+
+    The address is a secret in itself (robots take whatever comes with it), so no page shows it in full.
+    """
+
+    township = models.ForeignKey(
+        Grid,
+        models.CASCADE,
+        related_name="notice_channels",
+        limit_choices_to={"kind": "township"},
+        verbose_name=_("township"),
+    )
+    member = models.ForeignKey(
+        Member,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="notice_channels",
+        verbose_name=_("only for"),
+    )
+    name = models.CharField(_("name"), max_length=60)
+    url = models.CharField(_("address"), max_length=500)
+    kinds = models.JSONField(_("kinds of messages"), default=list, blank=True)
+    waits = models.BooleanField(
+        _("waits for working time"),
+        default=True,
+        help_text=_("Messages about urgent matters go out at once all the same."),
+    )
+    is_active = models.BooleanField(_("in use"), default=True)
+
+    objects = NoticeChannelQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("notice channel")
+        verbose_name_plural = _("notice channels")
+        ordering = ("township", "name")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
@@ -19,7 +19,7 @@ from grids.enums import Kind, Verb
 from grids.querysets import Place, any_of, fold, lineage, places_of, remembered
 
 if TYPE_CHECKING:
-    from members.models import Appointment, Department, InboxMessage, Leave, Member, Post
+    from members.models import Appointment, Department, InboxMessage, Leave, Member, NoticeChannel, Post
 
 
 class MemberQuerySet(models.QuerySet["Member"]):
@@ -287,3 +287,22 @@ def person_of(member: Member) -> Any:
 def unit_of(post: Mapping[str, Any]) -> str | int:
     unit: str | int = post["post__grid"] or post["post__department"]
     return unit
+
+
+class ChannelInUse(NamedTuple):
+    """`kinds`: empty means all; `member`: None means everybody's messages of the township."""
+
+    pk: int
+    member: Any
+    kinds: frozenset[str]
+    waits: bool
+
+
+class NoticeChannelQuerySet(models.QuerySet["NoticeChannel"]):
+    def in_use(self) -> dict[str, list[ChannelInUse]]:
+        """Township -> its channels."""
+        found: dict[str, list[ChannelInUse]] = {}
+        columns = ("township", "pk", "member", "kinds", "waits")
+        for town, pk, member, kinds, waits in self.filter(is_active=True).values_list(*columns):
+            found.setdefault(town, []).append(ChannelInUse(pk, member, frozenset(kinds), waits))
+        return found

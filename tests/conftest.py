@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from gridgov.common import clock as gridgov_clock
+from gridgov.common.briefly import Briefly
 
 
 def _is_local(host: str) -> bool:
@@ -37,6 +38,7 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def _empty_cache() -> Iterator[None]:
     """Throttles and counters start at nothing. On Redis only this run's own keys go: others share the server."""
     yield
+    Briefly.forget_all()
     if settings.PROFILE == "production":
         client = cache._cache.get_client(None, write=True)
         keys = list(client.scan_iter(match=f"{cache.key_prefix}:*", count=1000))

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm
@@ -19,9 +19,11 @@ from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from knox.models import AuthToken
 
 from gridgov.common import audit
+from gridgov.common.actions import send_again
 from gridgov.common.enums import AuditKind
 from gridgov.common.errors import DomainError
 from gridgov.common.forms import show_refusal
@@ -289,9 +291,22 @@ class OutboxAdmin(TechnicalAdmin):
     fields = list_display
     list_filter = ("topic",)
     ordering = ("-created_at", "-id")
+    actions = ("send_again",)
 
     def seen_by(self, user: Any) -> Rows:
         return OutboxMessage.objects.filter(dead_at__isnull=False)
+
+    @admin.action(description=_("Send the selected messages again"))
+    def send_again(self, request: HttpRequest, queryset: Rows) -> None:
+        resend(request, queryset)
+
+
+def resend(request: HttpRequest, queryset: Rows) -> None:
+    """The selected messages are due now; those that were sent stay."""
+    count = send_again(ids=queryset.values_list("pk", flat=True)[:1000])
+    messages.success(
+        request, ngettext("%(n)s message will be sent.", "%(n)s messages will be sent.", count) % {"n": count}
+    )
 
 
 @admin.register(Heartbeat)

@@ -103,7 +103,7 @@ class OutboxMessage(models.Model):
     created_at = models.DateTimeField(_("created"), default=clock.now)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     next_attempt_at = models.DateTimeField(default=clock.now)
-    sent_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(_("sent"), null=True)
     dead_at = models.DateTimeField(_("given up"), null=True)
     last_error = models.CharField(_("last error"), max_length=500, blank=True)
 
@@ -116,6 +116,8 @@ class OutboxMessage(models.Model):
                 condition=models.Q(sent_at__isnull=True, dead_at__isnull=True),
                 name="outbox_waiting",
             ),
+            models.Index(fields=["sent_at"], condition=models.Q(sent_at__isnull=False), name="outbox_sent"),
+            models.Index(fields=["township_code", "topic", "-created_at", "-id"], name="outbox_log"),
         ]
 
     def __str__(self) -> str:

@@ -5,7 +5,7 @@ from django.contrib.sessions.models import Session
 from knox.models import AuthToken
 
 from gridgov.common import clock
-from gridgov.common.actions import beat, relay
+from gridgov.common.actions import beat, prune_outbox, relay
 from gridgov.common.keeping import drop_old
 
 
@@ -19,8 +19,9 @@ def relay_outbox() -> int:
 
 @shared_task
 def clean_up() -> None:
-    """Sessions and tokens that have expired, files that nobody decided about."""
+    """Sessions and tokens that have expired, files that nobody decided about, old messages."""
     now = clock.now()
     Session.objects.filter(expire_date__lt=now).delete()
     AuthToken.objects.filter(expiry__lt=now).delete()
     drop_old()
+    prune_outbox()

@@ -15,6 +15,7 @@ from gridgov.common.enums import Channel
 from gridgov.common.errors import Conflict, Invalid
 from grids.models import Grid
 from incidents.actions.clocks import Clocks
+from incidents.actions.webhooks import tell_outside
 from incidents.enums import PartRole, Status
 from incidents.models import Incident, Part, Supervision, Transition
 from incidents.models.incident import REPEATED
@@ -166,7 +167,7 @@ class Case(Clocks):
         for other in self.others:
             row = other.save(note=note, data={"number": incident.number, "action": self.action})
             self.traces.others.append([str(other.incident.pk), row.seq])
-        return Transition.objects.create(
+        row = Transition.objects.create(
             incident=incident,
             seq=incident.version,
             action=self.action,
@@ -195,6 +196,8 @@ class Case(Clocks):
             client_uuid=client_uuid or uuid.uuid4(),
             body_hash=body_hash,
         )
+        tell_outside([row])
+        return row
 
     def _write_rows(self) -> None:
         for row in self.new:
@@ -252,6 +255,7 @@ class Case(Clocks):
                 key=message_key(self.incident, self.incident.version, self.action),
                 link=f"/incidents/{self.incident.pk}/",
                 kind=kind,
+                urgent=self.incident.important,
             )
             self.traces.told += [str(member.pk) for member in receivers]
 

@@ -13,6 +13,7 @@ from gridgov.common import clock
 from grids.models import Succession
 from grids.querysets import next_code
 from incidents.actions.case import Case
+from incidents.actions.webhooks import tell_outside
 from incidents.enums import PartRole
 from incidents.models import Incident, Part, Stage, Transition
 from incidents.models.incident import REPEATED
@@ -65,7 +66,7 @@ def _pass_on(incidents: Any, held: Appointment) -> int:
     rows = list(incidents.order_by("reported_at", "id"))
     if not rows:
         return 0
-    Transition.objects.bulk_create(
+    steps = [
         Transition(
             incident=row,
             seq=row.version + 1,
@@ -84,7 +85,9 @@ def _pass_on(incidents: Any, held: Appointment) -> int:
             data={"from_member": str(row.responsible_member_id)},
         )
         for row in rows
-    )
+    ]
+    Transition.objects.bulk_create(steps)
+    tell_outside(steps)
     ids = [row.pk for row in rows]
     for start in range(0, len(ids), 500):
         some = ids[start : start + 500]

@@ -24,6 +24,7 @@ from incidents.actions.numbers import next_number
 from incidents.actions.people import party_rows
 from incidents.actions.performing import perform
 from incidents.actions.result import Outcome, entry_errors, replay_of
+from incidents.actions.webhooks import tell_outside
 from incidents.enums import PartRole, Purpose, Source, Status
 from incidents.models import Category, Incident, Part, Party, Requester, Stage, Transition
 from incidents.models.time import TOTAL_NUMBER
@@ -216,7 +217,7 @@ def _stages(incident: Incident, spec: ProcedureSpec) -> list[Stage]:
 def _first_row(
     incident: Incident, user: User, happened_at: datetime | None, entered_by: Member | None
 ) -> None:
-    Transition.objects.create(
+    row = Transition.objects.create(
         incident=incident,
         seq=1,
         action=REPORT,
@@ -233,6 +234,7 @@ def _first_row(
         responsible=incident.responsible_member,
         township_code=incident.township_code,
     )
+    tell_outside([row])
 
 
 def _parts(incident: Incident, reporter: Member, helpers: list[Member]) -> None:
@@ -263,4 +265,5 @@ def _tell(incident: Incident, reporter: Member, helpers: list[Member]) -> None:
             key=f"{incident.pk}:1:{REPORT}",
             link=f"/incidents/{incident.pk}/",
             kind=MessageKind.ARRIVED,
+            urgent=incident.important,
         )

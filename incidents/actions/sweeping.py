@@ -20,9 +20,11 @@ from django.utils.translation import gettext_noop
 from gridgov.common import clock
 from gridgov.common.worktime import Limit, due_at
 from grids.models import Calendar
+from incidents.actions.webhooks import tell_outside
 from incidents.enums import Level
 from incidents.models import Escalation, Incident, Part, Procedure, Transition
 from incidents.workflow import OVERDUE, Rung, department_rungs, rungs
+from members.actions import pass_on
 from members.enums import MessageKind, RoleCode
 from members.models import Appointment, InboxMessage, Member
 
@@ -57,6 +59,7 @@ class _Batch:
     escalations: list[Escalation] = field(default_factory=list)
     history: list[Transition] = field(default_factory=list)
     messages: list[InboxMessage] = field(default_factory=list)
+    urgent: list[InboxMessage] = field(default_factory=list)  # of important matters
     # when to look again -> which incidents; None: nobody is left to be told
     next_at: dict[datetime | None, list[UUID]] = field(default_factory=lambda: defaultdict(list))
     exhausted: list[UUID] = field(default_factory=list)
@@ -203,7 +206,8 @@ def _write(out: _Batch, told: _Told) -> None:
     receivers: list[tuple[Any, str]] = [(row.responsible_member_id, LATE_YOURS)]
     if holder is not None and holder.pk != row.responsible_member_id:
         receivers.append((holder.pk, text))
-    out.messages += [
+    messages = out.urgent if row.important else out.messages
+    messages += [
         InboxMessage(
             member_id=member,
             text=words,
@@ -221,7 +225,10 @@ def _write(out: _Batch, told: _Told) -> None:
 def _save(out: _Batch) -> None:
     Escalation.objects.bulk_create(out.escalations)
     Transition.objects.bulk_create(out.history)
-    InboxMessage.objects.bulk_create(out.messages, ignore_conflicts=True)
+    tell_outside(out.history)
+    InboxMessage.objects.bulk_create([*out.urgent, *out.messages], ignore_conflicts=True)
+    pass_on(out.urgent, urgent=True)
+    pass_on(out.messages)
     for again, ids in out.next_at.items():
         Incident.objects.filter(pk__in=ids).update(version=F("version") + 1, is_late=True, escalate_at=again)
         Part.objects.filter(incident__in=ids, is_late=False).update(is_late=True)

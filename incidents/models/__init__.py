@@ -1,6 +1,7 @@
 """Tables of the incidents room."""
 
 from incidents.models.catalogue import Category, Procedure
+from incidents.models.exchange import Delivery, PublicRequest, ServiceKey, WebhookTarget
 from incidents.models.history import CopiedNotice, Transition
 from incidents.models.incident import Incident, NumberSeries, Part, Upload
 from incidents.models.mediation import Mediation, MediationSeries
@@ -14,6 +15,7 @@ __all__ = [
     "Category",
     "ClockEvent",
     "CopiedNotice",
+    "Delivery",
     "Escalation",
     "ExtensionRequest",
     "FeedbackRequest",
@@ -24,12 +26,15 @@ __all__ = [
     "Part",
     "Party",
     "Procedure",
+    "PublicRequest",
     "Requester",
     "Reveal",
     "SearchBlock",
     "SearchEntry",
+    "ServiceKey",
     "Stage",
     "Supervision",
     "Transition",
     "Upload",
+    "WebhookTarget",
 ]

@@ -71,6 +71,9 @@ class Category(models.Model):
     position = models.PositiveSmallIntegerField(default=0)
     is_active = models.BooleanField(_("in use"), default=True)
     is_demo = models.BooleanField(default=False)
+    # Open311: whether the public may report and follow such matters, and how it is told about them
+    is_public = models.BooleanField(_("open to the public (Open311)"), default=False)
+    public_note = models.CharField(_("what the public reads about it"), max_length=200, blank=True)
 
     objects = CategoryQuerySet.as_manager()
 

@@ -121,7 +121,9 @@ def _read(user: Any, pk: UUID) -> MatterFile:
 
 
 def _lines(errors: dict[int, list[str]]) -> list[tuple[int, str]]:
-    return [(number, "；".join(texts)) for number, texts in sorted(errors.items())]
+    return [
+        (number, "；".join(text.rstrip("。") for text in texts)) for number, texts in sorted(errors.items())
+    ]
 
 
 def _workbook(target: BytesIO, name: str) -> HttpResponse:

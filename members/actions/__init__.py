@@ -1,5 +1,6 @@
 """The only place that writes people, posts and grants."""
 
+from members.actions.channels import deliver_notice, forget_channels, pass_on, send_test_notice
 from members.actions.grants import DEFAULT_ROLES, change_role, create_roles, sync_grants
 from members.actions.inbox import mark_read, tell, withdraw
 from members.actions.leave import end_leave, take_leave
@@ -26,12 +27,16 @@ __all__ = [
     "create_people",
     "create_posts",
     "create_roles",
+    "deliver_notice",
     "employ",
     "end_appointment",
     "end_leave",
     "follow_succession",
+    "forget_channels",
     "mark_read",
+    "pass_on",
     "responsibility_changed",
+    "send_test_notice",
     "sync_grants",
     "take_leave",
     "tell",

@@ -8,6 +8,7 @@ from django.db.models.functions import Coalesce
 
 from gridgov.common import clock
 from gridgov.common.models import User
+from members.actions.channels import pass_on
 from members.enums import MessageKind
 from members.models import InboxMessage, Member
 
@@ -20,19 +21,20 @@ def tell(
     params: Mapping[str, str] | None = None,
     link: str = "",
     kind: str = MessageKind.NEWS,
+    urgent: bool = False,
 ) -> None:
     """Inbox rows in the caller's transaction; one statement. The same `key` to the same member is told once.
 
     `text` is a msgid marked with gettext_noop; it is translated for whoever reads it.
+    What is `urgent` does not wait for working time where it goes on by other channels.
     """
     receivers = {member.pk: member for member in members if member is not None}
-    InboxMessage.objects.bulk_create(
-        [
-            InboxMessage(member=m, text=text, params=dict(params or {}), link=link, key=key, kind=kind)
-            for m in receivers.values()
-        ],
-        ignore_conflicts=True,
-    )
+    messages = [
+        InboxMessage(member=m, text=text, params=dict(params or {}), link=link, key=key, kind=kind)
+        for m in receivers.values()
+    ]
+    InboxMessage.objects.bulk_create(messages, ignore_conflicts=True)
+    pass_on(messages, urgent=urgent)
 
 
 def withdraw(*, members: Iterable[UUID | str], key: str) -> int:

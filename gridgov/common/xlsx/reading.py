@@ -94,7 +94,10 @@ def write_errors(
 
     `errors` has the texts by row number as read_table gives it. A column of that name from an earlier round is reused.
     """
-    texts = {number: clean_text("；".join(str(text) for text in row)) for number, row in errors.items()}
+    texts = {
+        number: clean_text("；".join(str(text).rstrip("。") for text in row))
+        for number, row in errors.items()
+    }
     source = _opened(source_file, limits=limits)
     lines = [[as_text(value) for value in line] for line in source.rows]
     header = _find_header(iter(enumerate(lines, start=1)), columns=columns, required=())
