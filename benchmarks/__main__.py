@@ -14,9 +14,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from urllib.parse import urlsplit
 import psycopg2
 
 SMALL = 10_000
+LATE = 10_000
 SIZES = {"": 100_000, "full": 1_000_000}
 WHO = ("township", "village", "worker", "department", "five_grants")
 FILTERS = ("all", "status", "category", "open", "overdue", "mine", "q")
@@ -88,60 +90,85 @@ def postgres(name: str) -> Iterator[str]:
 
 
 def row(text: str, figure: str, bar: str, *, met: bool) -> None:
-    print(f"  {text:<46} {figure:<44} {bar:<28} {'ok' if met else 'NOT MET'}", flush=True)
+    print(f"  {text:<52} {figure:<48} {bar:<28} {'ok' if met else 'NOT MET'}", flush=True)
 
 
-def spread(found: dict[str, Any]) -> str:
-    return f"[{found['low']:.2f} to {found['high']:.2f}]"
+@dataclass
+class Pair:
+    """The same world twice, on one kind of database."""
+
+    big: Asked
+    small: Asked
+    size: int
 
 
-def writes(big: Asked) -> None:
-    found = big("create", 30)
-    ratio = 1 / found["ratio"]
+def of_floor(found: dict[str, Any]) -> str:
+    low, high = 1 / found["high"], 1 / found["low"]
+    return f"{1 / found['ratio']:.2f} [{low:.2f} to {high:.2f}], {1 / found['cpu']:.2f} by CPU, {found['sql']} SQL"
+
+
+def report(pair: Pair) -> None:
+    found = pair.big("create", 30)
     row(
-        "POST incidents/ to the floor's two inserts",
-        f"{ratio:.2f} of it, {found['first']:.2f} ms, {found['sql']} SQL",
+        f"POST incidents/ ({found['first']:.1f} ms) of the floor ({found['second']:.1f})",
+        of_floor(found),
         ">= 0.35, <= 14 SQL",
-        met=ratio >= 0.35 and found["sql"] <= 14,
+        met=found["ratio"] <= 1 / 0.35 and found["sql"] <= 14,
     )
-    found = big("act", 30)
-    ratio = 1 / found["ratio"]
+
+
+def action(pair: Pair) -> None:
+    found = pair.big("act", 30)
     row(
-        "an action (accept) to the floor's update",
-        f"{ratio:.2f} of it, {found['first']:.2f} ms, {found['sql']} SQL",
+        f"accept ({found['first']:.1f} ms) of the floor's update ({found['second']:.1f})",
+        of_floor(found),
         ">= 0.30",
-        met=ratio >= 0.30,
+        met=found["ratio"] <= 1 / 0.30,
     )
 
 
-def lists(big: Asked, small: Asked, size: int) -> None:
-    for who in WHO:
-        for name in FILTERS:
-            pairs = []
-            for number in range(7):
-                order = (big, small) if number % 2 else (small, big)
-                taken = {asked.process.pid: asked("listing", who, name, 5) for asked in order}
-                pairs.append((taken[big.process.pid], taken[small.process.pid]))
-            large = statistics.median(pair[0]["ms"] for pair in pairs)
-            little = statistics.median(pair[1]["ms"] for pair in pairs)
-            sql = max(pair[0]["sql"] for pair in pairs)
-            row(
-                f"list of 50, {who}, {name}",
-                f"{large:.2f} ms at {size:,}, {little:.2f} ms at {SMALL:,}, {sql} SQL",
-                "<= 1.3x or +2 ms, <= 8 SQL",
-                met=(large <= 1.3 * little or large <= little + 2) and sql <= 8,
-            )
+def lists(pair: Pair) -> None:
+    for who, name in product(WHO, FILTERS):
+        rounds: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        for number in range(7):
+            order = (pair.big, pair.small) if number % 2 else (pair.small, pair.big)
+            taken = {id(asked): asked("listing", who, name, 5) for asked in order}
+            rounds.append((taken[id(pair.big)], taken[id(pair.small)]))
+        large, little = (statistics.median(taken[side]["ms"] for taken in rounds) for side in (0, 1))
+        ratios = [one["ms"] / other["ms"] for one, other in rounds]
+        row(
+            f"list of 50, {who}, {name}",
+            f"{large:.1f} ms to {little:.1f} [{min(ratios):.2f} to {max(ratios):.2f}], {rounds[0][0]['sql']} SQL",
+            "<= 1.3x or +2 ms, <= 8 SQL",
+            met=(large <= 1.3 * little or large <= little + 2) and rounds[0][0]["sql"] <= 8,
+        )
 
 
-def sweep(big: Asked) -> None:
-    prepared = big("make_late", 10_000)
-    found = big("sweeping")
+def sweep(pair: Pair) -> None:
+    prepared = pair.big("make_late", LATE)
+    found = pair.big("sweeping")
     row(
         f"sweep, {found['told']:,} late of {prepared['open']:,} open",
-        f"{found['ratio']:.2f} x {found['second'] / 1000:.2f} s {spread(found)}, memory +{found['grown_mb']:.0f} MB",
-        "<= 3 x bulk writes, flat",
+        f"{found['ratio']:.2f} x {found['second'] / 1000:.2f} s [{found['low']:.2f} to {found['high']:.2f}]",
+        "<= 3 x bulk writes",
         met=found["ratio"] <= 3,
     )
+    held = pair.big("memory")
+    (few, little), (many, much) = held["few"], held["all"]
+    row(
+        f"sweep, most held at once, {many:,} to {few:,} late",
+        f"{much:.1f} MB to {little:.1f}",
+        "<= 1.3x",
+        met=much <= 1.3 * little,
+    )
+
+
+ROWS: tuple[Callable[[Pair], None], ...] = (
+    lists,
+    report,
+    action,
+    sweep,
+)  # the sweep changes what the others read
 
 
 def measure(label: str, big_url: str, small_url: str, folder: Path, size: int) -> None:
@@ -149,10 +176,11 @@ def measure(label: str, big_url: str, small_url: str, folder: Path, size: int) -
         start = time.monotonic()
         small("prepare", SMALL)
         big("prepare", size)
-        print(f"\n{label}: {size:,} incidents, filled in {time.monotonic() - start:.0f} s", flush=True)
-        lists(big, small, size)
-        writes(big)
-        sweep(big)
+        took = time.monotonic() - start
+        print(f"\n{label}: {size:,} incidents to {SMALL:,}, filled in {took:.0f} s", flush=True)
+        for measured in ROWS:
+            measured(Pair(big, small, size))
+        print(f"  {time.monotonic() - start:.0f} s; load of the machine {os.getloadavg()[0]:.1f}", flush=True)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -23,9 +24,11 @@ from members.enums import RoleCode
 from members.models import Appointment, Department, Member, Post
 
 CODE = "320371101"
-CHUNK = 2000
+PATTERN = 10_000
+EVERY = timedelta(minutes=30)  # between two reports of the pattern
+PREFIX = "0190000000007000a000"  # of the ids, all of version 7
 DEPARTMENT_SHARE = 0.2
-LATE_SHARE = 0.01
+LATE_SHARE = 0.25  # of the open ones
 
 
 @dataclass
@@ -46,8 +49,6 @@ def build(size: int) -> None:
     seed(township=town, hashes={}, groups=143)
     _five_posts()
     fill(size)
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
 
 
 def _five_posts() -> None:
@@ -61,35 +62,100 @@ def _five_posts() -> None:
 
 
 def fill(size: int) -> None:
-    """Seeded rows in chunks: a fifth with the first department, one in a hundred late, most of them closed."""
-    dice = random.Random(size)
-    for chunk in _chunks(size):
+    """A pattern of seeded rows, then copies of it by the database itself until there are `size`, shifted by seconds.
+
+    A fifth is with the first department, two in five are open, a quarter of these late.
+    """
+    with without_indexes():
         with transaction.atomic():
-            rows = list(_incidents(chunk, size, dice))
-            Incident.objects.bulk_create([incident for incident, _parts in rows], batch_size=CHUNK)
-            Part.objects.bulk_create([part for _incident, parts in rows for part in parts], batch_size=CHUNK)
+            rows = list(_incidents(min(size, PATTERN)))
+            Incident.objects.bulk_create([incident for incident, _parts in rows], batch_size=500)
+            Part.objects.bulk_create([part for _incident, parts in rows for part in parts], batch_size=500)
+        copies = -(-size // PATTERN)
+        for copy in range(1, copies):
+            with transaction.atomic(), connection.cursor() as cursor:
+                for statement in _copying(copy, copies, min(PATTERN, size - copy * PATTERN)):
+                    cursor.execute(statement)
 
 
-def _chunks(size: int) -> Iterator[range]:
-    for start in range(0, size, CHUNK):
-        yield range(start, min(start + CHUNK, size))
+@contextmanager
+def without_indexes() -> Iterator[None]:
+    """For changes of very many rows: the indexes of both tables are built anew afterwards, and the statistics too."""
+    editor = connection.schema_editor(collect_sql=True)
+    indexes = [(model, index) for model in (Incident, Part) for index in model._meta.indexes]
+    postgres = connection.vendor == "postgresql"
+    with connection.cursor() as cursor:
+        for _model, index in indexes:
+            cursor.execute(f"DROP INDEX {index.name}")
+        if postgres:  # the rows copied are right; asking after each key of each would take minutes
+            cursor.execute("SET session_replication_role = replica")
+        yield
+        for model, index in indexes:
+            cursor.execute(str(index.create_sql(model, editor)))
+        if postgres:
+            cursor.execute("SET session_replication_role = origin")
+        cursor.execute("VACUUM ANALYZE" if postgres else "ANALYZE")
 
 
-def _incidents(chunk: range, size: int, dice: random.Random) -> Iterator[tuple[Incident, list[Part]]]:
-    facts = _Facts.known()
-    now = clock.now()
-    for index in chunk:
-        group = dice.choice(facts.groups)
+# The same three expressions for both databases: an id, a number and an earlier time for copy number `n` of a row.
+EXPRESSIONS = {
+    "sqlite": {
+        "id": "'{prefix}' || printf('%012x', {n})",
+        "number": "printf('%012d', {n})",
+        "at": "strftime('%Y-%m-%d %H:%M:%f', {at}, '-{seconds} seconds') || '000'",
+    },
+    "postgresql": {
+        "id": "('{prefix}' || lpad(to_hex({n}), 12, '0'))::uuid",
+        "number": "lpad(({n})::text, 12, '0')",
+        "at": "{at} - interval '{seconds} seconds'",
+    },
+}
+
+
+def _copying(copy: int, copies: int, number: int) -> Iterator[str]:
+    """The statements that copy the first `number` rows of the pattern and their parts."""
+    known = EXPRESSIONS[connection.vendor]
+    n = f"(CAST(base.number AS bigint) + {copy * PATTERN})"
+    new_id = known["id"].format(prefix=PREFIX, n=n)
+    seconds = f"{EVERY.total_seconds() * copy / copies:.3f}"
+    instead = {
+        "id": new_id,
+        "client_uuid": new_id,
+        "incident_id": new_id,
+        "number": known["number"].format(n=n),
+        "reported_at": known["at"].format(at="base.reported_at", seconds=seconds),
+    }
+    some = f"base.township_code = '{CODE}' AND base.number < '{number:012d}'"
+    for model, alias, source in (
+        (Incident, "base", "incidents_incident base"),
+        (Part, "part", "incidents_incident base JOIN incidents_part part ON part.incident_id = base.id"),
+    ):
+        columns = [field.column for field in model._meta.concrete_fields]
+        if model is Part:
+            columns.remove("id")
+        values = [instead.get(column, f"{alias}.{column}") for column in columns]
+        yield (
+            f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) "  # noqa: S608  our own tables and figures
+            f"SELECT {', '.join(values)} FROM {source} WHERE {some}"
+        )
+
+
+def _incidents(size: int) -> Iterator[tuple[Incident, list[Part]]]:
+    facts, dice = _Facts.known(), random.Random(1)
+    now = clock.now().replace(microsecond=1000)
+    for index in range(size):
+        group = dice.choices(facts.groups, facts.busy)[0]
         category = dice.choice(facts.categories)
         with_department = dice.random() < DEPARTMENT_SHARE
         status = dice.choices(facts.statuses, facts.weights)[0]
         is_open = status in OPEN_STATUSES
-        late = is_open and dice.random() < LATE_SHARE / 0.2
-        at = now - timedelta(minutes=30 * (size - index) * 10_000 // size)
+        late = is_open and dice.random() < LATE_SHARE
+        at = now - EVERY * (size - index)
         worker = facts.workers[group.code]
         incident = Incident(
+            id=uuid.UUID(f"{PREFIX}{index:012x}"),
             number=f"{index:012d}",
-            client_uuid=uuid.UUID(int=index),
+            client_uuid=uuid.UUID(f"{PREFIX}{index:012x}"),
             grid_id=group.code,
             township_code=CODE,
             village_code=group.village_code,
@@ -104,7 +170,9 @@ def _incidents(chunk: range, size: int, dice: random.Random) -> Iterator[tuple[I
             reporter_id=worker.pk,
             reporter_user_id=worker.user_id,
             first_asked_id=worker.pk,
-            responsible_grid_id=None if with_department else group.code,
+            responsible_grid_id=None
+            if with_department
+            else group.code[: dice.choices((15, 12, 9), (8, 1, 1))[0]],
             responsible_department_id=facts.department.pk if with_department else None,
             responsible_member_id=worker.pk,
             due_at=now + timedelta(days=30) if is_open else None,
@@ -140,9 +208,12 @@ class _Facts:
         self.department = Department.objects.filter(township=CODE).order_by("pk")[0]
         held = Appointment.objects.filter(post__role__code=RoleCode.WORKER, post__grid__isnull=False)
         self.workers = {str(a.post.grid_id): a.member for a in held.select_related("member", "post")}
-        # closed ones are the rule, verified ones the exception
+        # every list that is measured has a full page at both sizes, so that both answer the same number of rows
+        watched = Appointment.objects.filter(member__user__in=[people().worker, people().five_grants])
+        codes = set(watched.values_list("post__grid", flat=True))
+        self.busy = [20 if group.code in codes else 1 for group in self.groups]
         self.statuses = [Status.CLOSED, Status.REJECTED, Status.REPORTED, Status.IN_PROGRESS, Status.VERIFIED]
-        self.weights = [75, 5, 10, 9, 1]
+        self.weights = [55, 5, 15, 10, 15]
 
     @classmethod
     def known(cls) -> _Facts:

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from gridgov.common import clock
 from gridgov.common.api.fields import Coordinate
 from gridgov.common.api.schema import ProblemSerializer, RuleSerializer
+from gridgov.common.api.views import ready
 from gridgov.common.enums import Channel, FileKind
 from gridgov.common.worktime import Unit, is_late
 from grids.api.serializers import GridRefSerializer
@@ -227,6 +228,7 @@ class AllowedSerializer(serializers.Serializer[Any]):
 class DetailSerializer(IncidentSerializer):
     """A matter with everything that one needs to work on it. `context`: user-dependent parts, made by the view."""
 
+    # All requests share one serializer, so nothing is kept in it: the context comes with the matter.
     description = serializers.CharField()
     source = serializers.ChoiceField(choices=Source.choices)
     channel = serializers.ChoiceField(choices=Channel.choices)
@@ -250,30 +252,33 @@ class DetailSerializer(IncidentSerializer):
     allowed_actions = serializers.SerializerMethodField()
 
     @extend_schema_field(RequesterSerializer(allow_null=True))
-    def get_requester(self, incident: Incident) -> dict[str, Any] | None:
+    def get_requester(self, incident: Any) -> dict[str, Any] | None:
         asked: Requester | None = getattr(incident, "requester", None)
         if asked is None:
             return None
-        return dict(RequesterSerializer(asked.shown(in_full=self.context["sees_people"])).data)
+        return dict(
+            ready(RequesterSerializer).to_representation(asked.shown(in_full=incident.context["sees_people"]))
+        )
 
     @extend_schema_field(PartySerializer(many=True))
-    def get_parties(self, incident: Incident) -> list[dict[str, Any]]:
-        return [party.shown(in_full=self.context["sees_people"]) for party in self.context["parties"]]
+    def get_parties(self, incident: Any) -> list[dict[str, Any]]:
+        return [party.shown(in_full=incident.context["sees_people"]) for party in incident.context["parties"]]
 
     @extend_schema_field(UploadSerializer(many=True))
-    def get_uploads(self, incident: Incident) -> Any:
-        return UploadSerializer(self.context["uploads"], many=True).data
+    def get_uploads(self, incident: Any) -> Any:
+        return [ready(UploadSerializer).to_representation(upload) for upload in incident.context["uploads"]]
 
     @extend_schema_field(PhotosSerializer)
-    def get_photos(self, incident: Incident) -> dict[str, int]:
+    def get_photos(self, incident: Any) -> dict[str, int]:
         with_report = sum(
-            upload.history_seq is None and upload.kind == FileKind.PHOTO for upload in self.context["uploads"]
+            upload.history_seq is None and upload.kind == FileKind.PHOTO
+            for upload in incident.context["uploads"]
         )
         return photos_of(incident.photos_expected, with_report)
 
     @extend_schema_field(AllowedSerializer(many=True))
-    def get_allowed_actions(self, incident: Incident) -> Any:
-        return AllowedSerializer(self.context["allowed"], many=True).data
+    def get_allowed_actions(self, incident: Any) -> Any:
+        return [ready(AllowedSerializer).to_representation(one) for one in incident.context["allowed"]]
 
 
 class UnitSerializer(serializers.Serializer[Any]):

@@ -17,7 +17,7 @@ from gridgov.common.api.parsing import FormBody
 from gridgov.common.api.problems import problem_of
 from gridgov.common.api.repeat import answer, body_hash
 from gridgov.common.api.schema import REPLAYED_HEADER, repeatable
-from gridgov.common.api.views import AnyFormat, View, checked, one
+from gridgov.common.api.views import AnyFormat, View, checked, one, ready
 from gridgov.common.errors import DomainError, Invalid
 from gridgov.common.models import User
 from grids.models import Rule
@@ -206,7 +206,8 @@ def detail(user: User, incident: Incident) -> Any:
         "parties": parties,
         "sees_people": bool(parties or hasattr(incident, "requester")) and may_see_requester(user, incident),
     }
-    return DetailSerializer(incident, context=context).data
+    vars(incident)["context"] = context
+    return ready(DetailSerializer).to_representation(incident)
 
 
 class IncidentAction(View):

@@ -178,4 +178,4 @@ def test_accept_takes_the_same_statements_every_time(town, api, reported, counte
         with counted() as seen:
             client.post(f"{API}incidents/{row}/actions/accept/", {"client_uuid": str(uuid.uuid4())})
         counts.append(seen.count)
-    assert counts[0] == counts[1] <= 22, "\n".join(seen.sql)
+    assert counts[0] == counts[1] <= 12, "\n".join(seen.sql)

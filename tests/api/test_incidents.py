@@ -119,7 +119,8 @@ def test_list_says_as_of_when(town, api, clock):
 
 @pytest.mark.parametrize("who", ["worker", "village_head", "clerk", "officer"])
 @pytest.mark.parametrize(
-    "query", ["", "status=reported", "category=request", "open=true", "overdue=true", "mine=true"]
+    "query",
+    ["", "status=reported", "category=request", "open=true", "overdue=true", "mine=true", "q=20261123-0001"],
 )
 def test_list_takes_the_same_few_statements_for_one_and_three(town, api, reported, counted, *, who, query):
     client = api(getattr(town, who))

@@ -50,12 +50,13 @@ def checked(shape: Serializer, data: Any) -> dict[str, Any]:
         if twice:
             raise serializers.ValidationError({name: [_("Give this only once.")] for name in twice})
         data = data.dict()
-    return dict(_ready(shape).run_validation(data))
+    return dict(ready(shape).run_validation(data))
 
 
 @cache
-def _ready(shape: Serializer) -> serializers.Serializer[Any]:
-    """One instance per process: checking keeps nothing in it, and making its fields anew took as long as the check."""
+def ready(shape: Serializer) -> serializers.Serializer[Any]:
+    """One instance per process, to check or to show with: neither keeps anything in it, and to make its fields anew took
+    as long as the work itself."""
     return shape()
 
 
