@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from django.utils.translation import gettext as _
 
-from gridgov.common.xlsx import Blank, write_template
+from gridgov.common import clock
+from gridgov.common.xlsx import Blank, write_plain, write_template
 from grids.enums import Kind
 from grids.models import Grid
-from incidents.models import Category
+from incidents.enums import Source, Status
+from incidents.models import Category, Incident, OrderMapping, Transition
 
 if TYPE_CHECKING:
     from gridgov.common.models import User
@@ -60,3 +64,81 @@ def write_import_template(file: BinaryIO, *, user: User) -> None:
 def called(grid: Grid, village: str) -> str:
     """The name with its village before it, where it does not say so itself."""
     return grid.name if grid.kind != Kind.GROUP or grid.name.startswith(village) else village + grid.name
+
+
+# What a superior body's list may ask back, beside what it said itself; with the headers that are taken for it at once.
+REPLIES = {
+    "本镇编号": "number",
+    "承办单位": "unit",
+    "责任单位": "unit",
+    "办理状态": "status",
+    "处理状态": "status",
+    "办理结果": "reply",
+    "处理结果": "reply",
+    "办理情况": "reply",
+    "答复内容": "reply",
+    "办结时间": "closed_at",
+    "办结日期": "closed_at",
+}
+MOST_REPLIES = 10_000
+
+
+def write_replies(
+    file: BinaryIO, *, mapping: OrderMapping, user: User, since: datetime, only_closed: bool
+) -> int:
+    """The orders that came from above since then, in the columns of the superior body's own list; how many."""
+    orders = (
+        Incident.objects.visible_to(user)
+        .filter(township_code=mapping.township_id, source=Source.ABOVE, reported_at__gte=since)
+        .exclude(external_no="")
+        .exclude(status=Status.VOID)
+        .select_related("requester", "category", "grid", "responsible_grid", "responsible_department")
+        .order_by("reported_at", "number")
+    )
+    if only_closed:
+        orders = orders.filter(status=Status.CLOSED)
+    rows = list(orders[:MOST_REPLIES])
+    said = replies_to(rows)
+    keys = [one["key"] for one in mapping.columns]
+    lines = ([_reply_cell(key, row, said.get(row.pk, "")) for key in keys] for row in rows)
+    return write_plain(file, headers=[one["header"] for one in mapping.columns], rows=lines)
+
+
+def replies_to(orders: Sequence[Incident]) -> dict[Any, str]:
+    """The last result of each, in the words of whoever handled it. A query per 500."""
+    found: dict[Any, str] = {}
+    for start in range(0, len(orders), 500):
+        ids = [order.pk for order in orders[start : start + 500]]
+        results = Transition.objects.standing().filter(
+            incident__in=ids, action__in=("submit_result", "settle")
+        )
+        found |= dict(results.order_by("seq").values_list("incident", "note"))
+    return found
+
+
+def _reply_cell(key: str, order: Incident, reply: str) -> str:
+    asked = order.requester.shown(in_full=True) if hasattr(order, "requester") else {}
+    values: dict[str, Any] = {
+        "number": order.number,
+        "unit": order.unit or "",
+        "status": order.get_status_display(),
+        "reply": reply,
+        "closed_at": _minute(order.closed_at),
+        "external_no": order.external_no,
+        "external_due": _minute(order.external_due),
+        "title": order.title,
+        "description": order.description,
+        "grid": order.grid,
+        "category": order.category,
+        "address": order.address,
+        "occurred_at": _minute(order.occurred_at),
+        "source": order.get_source_display(),
+        "channel": order.get_channel_display(),
+        "requester_name": asked.get("name", ""),
+        "requester_phone": asked.get("phone", ""),
+    }
+    return str(values.get(key, ""))
+
+
+def _minute(at: datetime | None) -> str:
+    return f"{clock.local(at):%Y-%m-%d %H:%M}" if at else ""

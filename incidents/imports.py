@@ -23,8 +23,9 @@ from gridgov.common.errors import DomainError
 from gridgov.common.xlsx import Row, read_table
 from grids.enums import Kind
 from grids.models import Grid
-from incidents.actions import report
-from incidents.enums import Source
+from incidents.actions import change_order, report
+from incidents.actions.orders import SAID, changes_of, said_in
+from incidents.enums import Source, Status
 from incidents.models import Category, Incident
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ LONGEST = {
     "requester_name": 40,
     "requester_phone": 30,
 }
+ORDER_FIELDS = ("title", "description", "external_due")  # what a later list of a superior body may change
 MOST_ROWS = 2000
 SAME_WITHIN = timedelta(days=30)  # a closed matter of the same words is the same one for so long
 _CALLS = uuid.UUID("6b1c1c2e-5a0d-4b57-9a39-5d1f2c6c0b11")
@@ -91,21 +93,34 @@ class NewMatter:
 
 
 @dataclass(frozen=True)
+class ChangedOrder:
+    """A row about a matter that stands already: what it says, and what of it is different: name -> [before, after]."""
+
+    number: int
+    incident: Incident
+    said: dict[str, Any]
+    what: dict[str, list[Any]]
+
+
+@dataclass(frozen=True)
 class MatterFile:
-    """What a list asks for, by row number. `known`: rows that stand already, and as what; they are left out.
+    """What a list asks for, by row number. `known`: rows that stand already just so, and as what; they are left out.
+    `changed`: rows whose number of the superior body stands already with other words or another deadline, and as what.
     `errors`: with any of them nothing of the list is taken.
     """
 
     new: list[NewMatter]
     known: dict[int, str]
     errors: dict[int, list[str]]
+    changed: list[ChangedOrder] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What became of the rows: the matters they are now, and what was refused at the last moment."""
+    """What became of the rows: the matters they are now, the ones that were changed, and what was refused at the last moment."""
 
     done: dict[int, Incident] = field(default_factory=dict)
+    changed: dict[int, Incident] = field(default_factory=dict)
     errors: dict[int, list[str]] = field(default_factory=dict)
 
 
@@ -129,14 +144,23 @@ def matters_of(
     read = [reader.read(row) for row in rows]
     found = [matter for matter in read if matter is not None]
     known = _known(found, user, reader)
-    return MatterFile(
-        [it for it in found if it.number not in known], known, dict(sorted(reader.errors.items()))
-    )
+    changed = _changed(found, user)
+    for order in changed:
+        known.pop(order.number, None)
+    left_out = known.keys() | {order.number for order in changed}
+    new = [it for it in found if it.number not in left_out]
+    return MatterFile(new, known, dict(sorted(reader.errors.items())), changed)
 
 
 def take_in(found: MatterFile, *, user: User) -> Taken:
-    """Reports every new row, each in its own transaction; one that is refused does not hold back the others."""
+    """Reports every new row and takes over what a superior body changed, each in its own transaction; one that is refused
+    does not hold back the others."""
     taken = Taken()
+    for order in found.changed:
+        try:
+            taken.changed[order.number] = change_order(user=user, incident=order.incident, **order.said)
+        except DomainError as error:
+            taken.errors[order.number] = [str(error.detail)]
     for matter in found.new:
         try:
             taken.done[matter.number] = report(user=user, **matter.arguments).incident
@@ -185,6 +209,8 @@ class _Reader:
             "body_hash": self.digest,
             **{key: said[key] for key in ("title", "description", "address", "external_no")},
         }
+        if said["external_no"]:
+            arguments["extra"] = {SAID: said_in(**{name: arguments[name] for name in ORDER_FIELDS})}
         wants = _word(said["wants_feedback"], YES_NO, None, _("wants an answer"), faults)
         if said["requester_name"] or said["requester_phone"]:
             arguments["requester"] = {
@@ -253,6 +279,30 @@ def _known(found: list[NewMatter], user: User, reader: _Reader) -> dict[int, str
         else:
             seen[key] = _("the same as row %(row)s") % {"row": matter.number}
     return said
+
+
+def _changed(found: list[NewMatter], user: User) -> list[ChangedOrder]:
+    """Rows whose number of the superior body stands already and that say something else. The last row of a number counts."""
+    by_key = {_identity(it.arguments): it for it in found if it.arguments["external_no"]}
+    towns = {key[0] for key in by_key}
+    numbers = sorted({key[2] for key in by_key})
+    visible = (
+        Incident.objects.visible_to(user)
+        .filter(township_code__in=towns)
+        .exclude(status=Status.VOID)
+        .order_by()
+    )
+    changed = []
+    for start in range(0, len(numbers), 500):
+        for row in visible.filter(external_no__in=numbers[start : start + 500]):
+            matter = by_key.get((row.township_code, str(row.source), row.external_no))
+            if matter is None:
+                continue
+            said = {name: matter.arguments[name] for name in ORDER_FIELDS}
+            what = changes_of(row, **said)
+            if what:
+                changed.append(ChangedOrder(matter.number, row, said, what))
+    return sorted(changed, key=lambda order: order.number)
 
 
 def _standing(found: list[NewMatter], user: User, now: datetime) -> dict[tuple[Any, ...], str]:

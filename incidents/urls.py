@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from incidents.views import importing, lists, matter, mediation, papers, public, report, uploads
+from incidents.views import importing, lists, matter, mediation, orders, papers, public, report, uploads
 
 app_name = "incidents"
 
@@ -13,6 +13,12 @@ urlpatterns = [
     path("import/template/", importing.template, name="import-template"),
     path("import/<uuid:pk>/", importing.check, name="import-check"),
     path("import/<uuid:pk>/errors/", importing.errors, name="import-errors"),
+    path("orders/", orders.orders, name="orders"),
+    path("orders/columns/<uuid:pk>/", orders.columns, name="order-columns"),
+    path("orders/<int:mapping_pk>/<uuid:pk>/", orders.check, name="order-check"),
+    path("orders/<int:mapping_pk>/<uuid:pk>/errors/", orders.errors, name="order-errors"),
+    path("orders/<int:mapping_pk>/replies/", orders.replies, name="order-replies"),
+    path("orders/<int:mapping_pk>/drop/", orders.drop, name="drop-order-mapping"),
     path("uploads/", uploads.receive, name="upload"),
     path("uploads/<uuid:pk>/", uploads.photo, name="photo"),
     path("uploads/<uuid:pk>/small/", uploads.small_photo, name="small-photo"),

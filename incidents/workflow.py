@@ -134,6 +134,7 @@ TRANSITIONS: Mapping[str, Move] = {
 # Rows of history that are no move of the table: the report itself, what the sweep writes, what changes of posts and
 # grids bring with them, and what is added without being a step of the work.
 REPORT, OVERDUE, REASSIGNED, SUCCEEDED = "report", "overdue", "reassigned", "succeeded"
+ORDER_CHANGED = "order_changed"
 PARTIES, JOIN = "parties", "join"
 MERGED_IN, TAKEN_OUT, WITH_MAIN = "merged_in", "taken_out", "with_main"
 OTHER_ROWS: Mapping[str, Promise] = {
@@ -141,6 +142,7 @@ OTHER_ROWS: Mapping[str, Promise] = {
     OVERDUE: _("it is late; the level above was told"),
     REASSIGNED: _("it passed to the next holder of the post"),
     SUCCEEDED: _("it passed to the grid that succeeded"),
+    ORDER_CHANGED: _("took over what the superior body changed"),
     PARTIES: _("changed who the parties are"),
     JOIN: _("found the same and joined it"),
     MERGED_IN: _("merged another matter into it"),

@@ -8,6 +8,7 @@ from incidents.actions.files import attach, discard
 from incidents.actions.joining import join
 from incidents.actions.mediation import correct_mediation, record_mediation
 from incidents.actions.notices import copied_notice
+from incidents.actions.orders import change_order, drop_mapping, save_mapping
 from incidents.actions.people import add_party, record_answer, remove_party, reveal
 from incidents.actions.performing import perform
 from incidents.actions.posts import follow_posts, follow_succession
@@ -24,9 +25,11 @@ __all__ = [
     "add_party",
     "answer_feedback",
     "attach",
+    "change_order",
     "copied_notice",
     "correct_mediation",
     "discard",
+    "drop_mapping",
     "follow_posts",
     "follow_succession",
     "index_waiting",
@@ -38,6 +41,7 @@ __all__ = [
     "remove_party",
     "report",
     "reveal",
+    "save_mapping",
     "sweep",
     "tell_daily_lists",
 ]

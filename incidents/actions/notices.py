@@ -34,7 +34,7 @@ TEXTS: Mapping[str, str] = {
 
 def notice_about(incident: Incident) -> str:
     """Which of TEXTS fits now: the last of these actions, else the state."""
-    last = Transition.objects.filter(incident=incident, action__in=TEXTS).order_by("-seq").first()
+    last = Transition.objects.standing().filter(incident=incident, action__in=TEXTS).order_by("-seq").first()
     if last is not None and (last.action != "dispatch" or incident.status == Status.DISPATCHED):
         return last.action
     return "remind"

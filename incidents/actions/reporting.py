@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from gridgov.common import clock
 from gridgov.common.enums import Channel
-from gridgov.common.errors import DomainError, Forbidden, Invalid
+from gridgov.common.errors import Conflict, DomainError, Forbidden, Invalid
 from grids.enums import Kind, Verb
 from grids.models import Calendar, Grid
 from grids.querysets import places_of
@@ -116,6 +116,7 @@ def report(
     except (DomainError, IntegrityError):
         found = replay_of(Incident, "reporter_user", user, client_uuid, body_hash)
         if found is None:
+            _refuse_twin(incident)
             raise
         return Outcome(Incident.objects.for_list().get(pk=found.pk), replayed=True)
     return Outcome(incident)
@@ -127,6 +128,7 @@ def _receive(incident: Incident, user: User, person: Any, happened_at: datetime 
         person, standing_of(person).member if for_other else getattr(user, "member", None), incident.grid
     )
     _check(incident, reporter if for_other else None, happened_at)
+    _refuse_twin(incident)
     spec = incident.procedure.spec
     unit_code = incident.township_code if spec.start == "township" else str(incident.grid_id)
     helper_codes = _helper_codes(incident, spec, unit_code)
@@ -155,6 +157,19 @@ def _receive(incident: Incident, user: User, person: Any, happened_at: datetime 
     _parts(incident, reporter, helpers)
     collect_waiting(user=user, incident=incident)
     _tell(incident, reporter, helpers)
+
+
+def _refuse_twin(incident: Incident) -> None:
+    """A superior body's number is one matter of the township, per source; a later list changes that one."""
+    if not incident.external_no:
+        return
+    same = Incident.objects.filter(
+        township_code=incident.township_code, external_no=incident.external_no, source=incident.source
+    )
+    twin = same.exclude(pk=incident.pk).exclude(status=Status.VOID).first()
+    if twin is not None:
+        text = _("This number of the superior body stands already as %(number)s.") % {"number": twin.number}
+        raise Conflict(text, code="known_external_no", errors={"external_no": [text]})
 
 
 def _reporter(person: Any, member: Member | None, grid: Grid) -> Member:

@@ -17,7 +17,7 @@ from grids.api.serializers import GridRefSerializer
 from incidents.enums import CategoryKind, Grade, PartySide, Source, Status
 from incidents.models import Incident, Party, Requester, Transition, Upload
 from incidents.receipts import photos_of
-from incidents.workflow import JOIN, OTHER_ROWS, OVERDUE, PARTIES, REPORT, TRANSITIONS
+from incidents.workflow import JOIN, ORDER_CHANGED, OTHER_ROWS, OVERDUE, PARTIES, REPORT, TRANSITIONS
 
 
 class NamedSerializer(serializers.Serializer[Any]):
@@ -313,6 +313,7 @@ class TransitionSerializer(serializers.Serializer[Transition]):
             OVERDUE: _("told the level above that it is late"),
             PARTIES: OTHER_ROWS[PARTIES],
             JOIN: OTHER_ROWS[JOIN],
+            ORDER_CHANGED: OTHER_ROWS[ORDER_CHANGED],
         }
         move = TRANSITIONS.get(row.action)
         return str(move.done if move else others.get(row.action, row.action))

@@ -5,6 +5,7 @@ from incidents.models.exchange import Delivery, PublicRequest, ServiceKey, Webho
 from incidents.models.history import CopiedNotice, Transition
 from incidents.models.incident import Incident, NumberSeries, Part, Upload
 from incidents.models.mediation import Mediation, MediationSeries
+from incidents.models.orders import OrderMapping
 from incidents.models.oversight import ExtensionRequest, Supervision
 from incidents.models.people import Party, Requester, Reveal
 from incidents.models.search import SearchBlock, SearchEntry
@@ -23,6 +24,7 @@ __all__ = [
     "Mediation",
     "MediationSeries",
     "NumberSeries",
+    "OrderMapping",
     "Part",
     "Party",
     "Procedure",

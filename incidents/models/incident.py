@@ -137,6 +137,11 @@ class Incident(Listed, Repeatable):
         constraints = [
             models.UniqueConstraint(fields=["reporter_user", "client_uuid"], name="incident_sent_once"),
             models.UniqueConstraint(fields=["township_code", "number"], name="incident_number_once"),
+            models.UniqueConstraint(
+                fields=["township_code", "external_no", "source"],
+                condition=~Q(external_no="") & ~Q(status=Status.VOID),
+                name="incident_external_once",
+            ),
             models.CheckConstraint(
                 condition=Q(is_open=False)
                 | Q(responsible_grid__isnull=False, responsible_department__isnull=True)

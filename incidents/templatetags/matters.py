@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import template
 from django.utils.translation import gettext as _
@@ -12,9 +12,7 @@ from django.utils.translation import ngettext
 from gridgov.common import clock
 from gridgov.common.worktime import is_late
 from incidents.enums import Status
-
-if TYPE_CHECKING:
-    from incidents.models import Incident
+from incidents.models import Incident
 
 register = template.Library()
 
@@ -33,6 +31,17 @@ def time_left(incident: Incident) -> dict[str, Any]:
         return {"tone": "late", "words": late_by(now - due), "due_at": due}
     tone = "soon" if _ends_today(due) else "fine"
     return {"tone": tone, "words": left(due - now), "due_at": due}
+
+
+@register.filter
+def field_name(name: str) -> str:
+    """A column of the matter as people call it."""
+    return str(Incident._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+
+
+@register.filter
+def shown_value(value: Any) -> str:
+    return f"{clock.local(value):%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value or "")
 
 
 def _ends_today(due: datetime) -> bool:

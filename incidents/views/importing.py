@@ -59,14 +59,15 @@ def check(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What is in the file and what would happen; by POST it happens."""
     user = _importer(request)
     found = _read(user, pk)
-    if request.method == "POST" and found.new and not found.errors:
+    if request.method == "POST" and (found.new or found.changed) and not found.errors:
         return _take(request, pk, found)
     context = {
         "pk": pk,
         "found": found,
-        "errors": _lines(found.errors)[:SHOWN],
+        "errors": lines(found.errors)[:SHOWN],
         "known": sorted(found.known.items())[:SHOWN],
         "new": found.new[:SHOWN],
+        "changed": found.changed[:SHOWN],
         "shown": SHOWN,
     }
     return render(request, "incidents/import_check.html", context)
@@ -79,8 +80,13 @@ def _take(request: HttpRequest, pk: UUID, found: MatterFile) -> HttpResponse:
     if done:
         text = ngettext("%(n)s matter is reported.", "%(n)s matters are reported.", done)
         messages.success(request, text % {"n": done})
+    if taken.changed:
+        text = ngettext(
+            "%(n)s matter is brought up to date.", "%(n)s matters are brought up to date.", len(taken.changed)
+        )
+        messages.success(request, text % {"n": len(taken.changed)})
     if taken.errors:
-        context = {"errors": _lines(taken.errors)}
+        context = {"errors": lines(taken.errors)}
         return render(request, "incidents/import_refused.html", context, status=400)
     keeping.drop(pk, user=user)
     return redirect("incidents:list")
@@ -94,7 +100,7 @@ def errors(request: HttpRequest, pk: UUID) -> HttpResponse:
     found = _read(user, pk)
     target = BytesIO()
     write_errors(BytesIO(keeping.kept(pk, user=user)), target, found.errors, columns=COLUMNS)
-    return _workbook(target, "matters-errors.xlsx")
+    return workbook(target, "matters-errors.xlsx")
 
 
 @login_required
@@ -103,7 +109,7 @@ def template(request: HttpRequest) -> HttpResponse:
     """The empty workbook, with the grids and categories of the township."""
     target = BytesIO()
     write_import_template(target, user=_importer(request))
-    return _workbook(target, "matters-template.xlsx")
+    return workbook(target, "matters-template.xlsx")
 
 
 def _importer(request: HttpRequest) -> Any:
@@ -120,13 +126,13 @@ def _read(user: Any, pk: UUID) -> MatterFile:
         raise Http404(_("This file is no longer here; choose it again.")) from error
 
 
-def _lines(errors: dict[int, list[str]]) -> list[tuple[int, str]]:
+def lines(errors: dict[int, list[str]]) -> list[tuple[int, str]]:
     return [
         (number, "；".join(text.rstrip("。") for text in texts)) for number, texts in sorted(errors.items())
     ]
 
 
-def _workbook(target: BytesIO, name: str) -> HttpResponse:
+def workbook(target: BytesIO, name: str) -> HttpResponse:
     response = HttpResponse(target.getvalue(), content_type=XLSX)
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

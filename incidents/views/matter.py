@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
+from gridgov.common import clock
 from gridgov.common.errors import DomainError, Invalid
 from gridgov.common.forms import show_refusal
 from gridgov.common.masking import mask_name, mask_phone
@@ -29,6 +30,7 @@ from incidents.actions.notices import notice_about, notice_text
 from incidents.actions.result import replay_of
 from incidents.due import explain
 from incidents.enums import CategoryKind
+from incidents.exports import replies_to
 from incidents.forms import ActionForm, NoticeForm
 from incidents.models import FeedbackRequest, Incident, Mediation, Transition
 from incidents.permissions import (
@@ -200,6 +202,7 @@ def _page(
         "people": people,
         "rule": rule,
         "notice": _notice(user, incident),
+        "reply": _reply(incident) if works_on_it else "",
         "papers": papers.offered(user, incident),
         "may_mediate": may_mediate(user, incident),
         "mediations": _mediations(incident),
@@ -268,6 +271,19 @@ def _mediations(incident: Incident) -> list[Mediation]:
 
 def _label_of(member: Member | None, people: Mapping[str, Member]) -> str:
     return next((label for label, person in people.items() if person == member), "")
+
+
+def _reply(incident: Incident) -> str:
+    """What the superior body is told of its order, as a text to paste into its own system."""
+    if not incident.external_no:
+        return ""
+    said = replies_to([incident]).get(incident.pk, "")
+    if not said:
+        return ""
+    lines = [f"{incident.external_no} {incident.heading}", said]
+    if incident.closed_at:
+        lines.append(_("Closed on %(at)s.") % {"at": f"{clock.local(incident.closed_at):%Y-%m-%d %H:%M}"})
+    return "\n".join(lines)
 
 
 def _notice(user: User, incident: Incident) -> dict[str, Any] | None:

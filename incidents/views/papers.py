@@ -94,7 +94,9 @@ def paper(request: HttpRequest, pk: UUID, name: str, mediation_pk: UUID | None =
         )
     if name not in papers_for(incident, mediation):
         raise Http404
-    history = list(incident.history.select_related("actor", "to_grid", "to_department").order_by("seq"))  # type: ignore[attr-defined]
+    history = list(
+        incident.history.standing().select_related("actor", "to_grid", "to_department").order_by("seq")
+    )  # type: ignore[attr-defined]
     audit.record(
         AuditKind.EXPORT,
         user=user,
@@ -126,7 +128,7 @@ def papers_for(incident: Incident, mediation: Mediation | None = None) -> list[s
     if mediation is not None:
         return ["record", *(["agreement"] if mediation.outcome == MediationOutcome.WRITTEN else [])]
     names = ["form"]
-    if Transition.objects.filter(incident=incident, action__in=SENT).exists():
+    if Transition.objects.standing().filter(incident=incident, action__in=SENT).exists():
         names.insert(0, "dispatch")
     if incident.category.kind == CategoryKind.DISPUTE:
         names.append("acceptance")

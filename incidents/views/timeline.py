@@ -18,9 +18,14 @@ from incidents.due import limit_text, moment
 from incidents.enums import Purpose, Status
 from incidents.models import Escalation, Incident, Stage, Transition
 from incidents.models.time import limit_of
-from incidents.workflow import OTHER_ROWS, OVERDUE, TRANSITIONS
+from incidents.workflow import ORDER_CHANGED, OTHER_ROWS, OVERDUE, TRANSITIONS
 from members.models import Appointment
 
+CHANGED = {
+    "title": gettext_noop("Title"),
+    "description": gettext_noop("What happened"),
+    "external_due": gettext_noop("deadline of the superior body"),
+}
 STEP, CLOCK, PROBLEM, DONE = "step", "clock", "problem", "done"
 PEOPLE = (
     "actor",
@@ -82,7 +87,10 @@ def _sentence(row: Transition, posts: Posts) -> str:
 
 
 def _outcome(row: Transition) -> str:
-    """What a return visit found."""
+    """What a return visit found, or a superior body changed."""
+    if row.action == ORDER_CHANGED:
+        names = [_(CHANGED[name]) for name in row.data.get("changed", ()) if name in CHANGED]
+        return _(": %(what)s") % {"what": "、".join(names)}
     if row.action != "return_visit":
         return ""
     if not row.data.get("happened", True):

@@ -133,6 +133,13 @@
     return document.execCommand("copy");
   }
 
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy-text]");
+    if (!button) return;
+    const copied = await copyText(byId(button.dataset.copyText));
+    button.textContent = copied ? button.dataset.copied : button.dataset.selected;
+  });
+
   document.addEventListener("submit", async (event) => {
     const form = event.target;
     if (!form.dataset.copy) return;

@@ -134,9 +134,20 @@ def test_a_grid_of_another_township_is_unknown(town):
 def test_the_same_external_number_is_said_and_left_out(town):
     row = [town.groups[0].code, "request", "路灯不亮", None, None, None, "上级交办", "12345-1"]
     [first] = taken(town, row).values()
-    found = read(town, [*row[:2], "换了说法", *row[3:]])
-    assert found.new == []
+    found = read(town, row)
+    assert (found.new, found.changed) == ([], [])
     assert first.number in found.known[2]
+
+
+def test_the_same_external_number_with_other_words_brings_the_matter_up_to_date(town):
+    row = [town.groups[0].code, "request", "路灯不亮", None, None, None, "上级交办", "12345-1"]
+    [first] = taken(town, row).values()
+    found = read(town, [*row[:2], "换了说法", *row[3:]])
+    assert (found.new, found.known) == ([], {})
+    [order] = found.changed
+    assert (order.incident.pk, order.what) == (first.pk, {"description": ["路灯不亮", "换了说法"]})
+    take_in(found, user=fresh(town.clerk))
+    assert [one.description for one in Incident.objects.all()] == ["换了说法"]
 
 
 def test_an_external_number_of_another_source_is_another_matter(town):

@@ -156,6 +156,19 @@ ROUTES: Mapping[str, Route] = {
     "incidents/import/template/": route("200 IMPORTS / 403", "405"),
     "incidents/import/<uuid:pk>/": route("200 OFFICE / 404 IMPORTS / 403", "200 OFFICE / 404 IMPORTS / 403", "list"),
     "incidents/import/<uuid:pk>/errors/": route("200 OFFICE / 404 IMPORTS / 403", "405", "list"),
+    "incidents/orders/": route("200 IMPORTS / 403", "200 IMPORTS / 403"),
+    "incidents/orders/columns/<uuid:pk>/": route(
+        "200 OFFICE / 404 IMPORTS / 403", "200 OFFICE / 404 IMPORTS / 403", "list"
+    ),
+    "incidents/orders/<int:mapping_pk>/<uuid:pk>/": route(
+        "200 OFFICE / 404 IMPORTS / 403", "200 OFFICE / 404 IMPORTS / 403", "order_list"
+    ),
+    "incidents/orders/<int:mapping_pk>/<uuid:pk>/errors/": route("200 OFFICE / 404 IMPORTS / 403", "405", "order_list"),
+    "incidents/orders/<int:mapping_pk>/replies/": route("400 OFFICE / 404 IMPORTS / 403", "405", "mapping"),
+    "incidents/orders/<int:mapping_pk>/replies/?since=2026-01-01": route(
+        "200 OFFICE / 404 IMPORTS / 403", "405", "mapping"
+    ),
+    "incidents/orders/<int:mapping_pk>/drop/": route("405", "302 OFFICE / 404 IMPORTS / 403", "spare_mapping"),
     "incidents/uploads/": route("405", "201", "", bodies.an_upload),
     "incidents/uploads/<uuid:pk>/drop/": route("405", "404", "upload"),
     "incidents/uploads/<uuid:pk>/": route("200 SEE / 404", "405", "upload"),

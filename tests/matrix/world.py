@@ -25,7 +25,7 @@ from gridgov.common.enums import AuditKind
 from gridgov.common.keeping import keep
 from gridgov.common.models import AuditEvent, Heartbeat, OutboxMessage, User
 from grids.models import CalendarDay, Grid
-from incidents.actions import attach, perform, record_mediation, report
+from incidents.actions import attach, perform, record_mediation, report, save_mapping
 from incidents.enums import MediationOutcome
 from incidents.exports import write_import_template
 from incidents.models import FeedbackRequest, Incident, Upload
@@ -90,6 +90,7 @@ def build() -> World:
     _admit(world)
     _matters(world)
     _disputes(world)
+    _orders(world)
     _people(world)
     _settings(world)
     _assessments(world)
@@ -145,6 +146,21 @@ def _matters(world: World) -> None:
     world.objects["number"] = matters
     world.objects["grid"] = {place: grid for place, grid in world.grids.items() if place != "P"}
     world.objects["township"] = {"T": world.town.grid, "O": world.other.grid}
+
+
+def _orders(world: World) -> None:
+    """Each township has named the columns of two kinds of list; one of them may be forgotten."""
+    columns = [{"header": "外部编号", "key": "external_no"}, {"header": "情况描述", "key": "description"}]
+    made = {
+        name: {
+            place: save_mapping(
+                user=fresh(town.clerk), township=town.grid, name=mark(place) + name, columns=columns, usual={}
+            )
+            for place, town in (("T", world.town), ("O", world.other))
+        }
+        for name in ("mapping", "spare_mapping")
+    }
+    world.objects |= made | {"order_list": made["mapping"]}
 
 
 def _disputes(world: World) -> None:
@@ -280,6 +296,8 @@ def address_args(world: World, kind: str, place: str) -> tuple[Any, ...]:
         return (thing.pk, "form")
     if kind == "feedback":
         return (thing.token,)
+    if kind == "order_list":
+        return (thing.pk, world.objects["list"]["T"])
     if kind == "number":
         return (thing.number,)
     return (getattr(thing, "pk", thing),)

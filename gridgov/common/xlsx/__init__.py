@@ -2,7 +2,7 @@
 
 from gridgov.common.xlsx.errors import BadWorkbook, Unwritable
 from gridgov.common.xlsx.guard import LIMITS, Limits
-from gridgov.common.xlsx.reading import Row, read_table, write_errors
+from gridgov.common.xlsx.reading import Row, read_headers, read_table, write_errors
 from gridgov.common.xlsx.tables import (
     Cell,
     Column,
@@ -19,7 +19,7 @@ from gridgov.common.xlsx.tables import (
 )
 from gridgov.common.xlsx.template import Blank, write_template
 from gridgov.common.xlsx.text import clean_text
-from gridgov.common.xlsx.writing import write_list, write_sheet
+from gridgov.common.xlsx.writing import write_list, write_plain, write_sheet
 
 __all__ = [
     "LIMITS",
@@ -38,12 +38,14 @@ __all__ = [
     "Unwritable",
     "clean_text",
     "ratio_of",
+    "read_headers",
     "read_table",
     "shown",
     "sum_in_row",
     "total_of",
     "write_errors",
     "write_list",
+    "write_plain",
     "write_sheet",
     "write_template",
 ]

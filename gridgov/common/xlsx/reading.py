@@ -81,6 +81,22 @@ def read_table(
     return rows
 
 
+def read_headers(file: BinaryIO, *, limits: Limits = LIMITS) -> list[str]:
+    """The headers of somebody else's list, left to right: the fullest of its first ten rows. Raises BadWorkbook."""
+    source = _opened(file, limits=limits)
+    fullest: list[str] = []
+    for number, line in enumerate(source.rows, start=1):
+        titles = [as_text(value) for value in line]
+        if sum(map(bool, titles)) > sum(map(bool, fullest)):
+            fullest = titles
+        if number >= HEADER_WITHIN:
+            break
+    headers = [title for title in fullest if title]
+    if len(headers) < 2:
+        raise BadWorkbook(_("No header row was found in the first ten rows."), code="no_header")
+    return headers
+
+
 def write_errors(
     source_file: BinaryIO,
     target: BinaryIO,

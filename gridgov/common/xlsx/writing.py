@@ -88,6 +88,23 @@ def write_list(
     return count
 
 
+def write_plain(file: BinaryIO, *, headers: Sequence[Any], rows: Iterable[Sequence[Any]]) -> int:
+    """A list as another system takes it: headers in the first row, texts below, nothing else. Returns its number of rows."""
+    count = 0
+    with xlsxwriter.Workbook(file, {"in_memory": True}) as book:
+        sheet = book.add_worksheet()
+        look = book.add_format({"num_format": "@", "quote_prefix": True})
+        sheet.set_column(0, max(0, len(headers) - 1), 20, look)
+        for index, header in enumerate(headers):
+            sheet.write_string(
+                0, index, clean_text(header)[:CELL_CHARACTERS], book.add_format({"bold": True})
+            )
+        for count, row in enumerate(rows, start=1):
+            for index, value in enumerate(row):
+                sheet.write_string(count, index, clean_text(value)[:CELL_CHARACTERS], look)
+    return count
+
+
 def write_sheet(file: BinaryIO, *, table: Table) -> None:
     """Writes a table with grouped headers, live totals, definitions, fingerprint and places to sign. Raises Unwritable."""
     with _workbook(file, title=table.title, meta=table.meta, streaming=False) as book:

@@ -38,10 +38,16 @@ class Command(BaseCommand):
             raise CommandError(f"{path}: {error.detail}") from error
         for number, text in sorted(found.known.items()):
             self.stdout.write(f"row {number}: {text}, left out")
+        for order in found.changed:
+            self.stdout.write(
+                f"row {order.number}: {order.incident.number} stands already, brought up to date"
+            )
         if found.errors:
             raise CommandError(self._refused(path, data, found.errors, "nothing was written"))
         if not options["apply"]:
-            self.stdout.write(f"{len(found.new)} matters would be reported (dry run; --apply writes)")
+            would = f"{len(found.new)} matters would be reported"
+            would += f", {len(found.changed)} brought up to date" if found.changed else ""
+            self.stdout.write(f"{would} (dry run; --apply writes)")
             return
         taken = take_in(found, user=user)
         if taken.errors:
