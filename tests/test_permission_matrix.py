@@ -5,13 +5,14 @@ world, and each is undone.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from django.db import transaction
 from rest_framework.settings import api_settings
 
 from gridgov.common import clock
-from gridgov.common.models import Heartbeat, User
+from gridgov.common.models import User
 from tests.matrix.table import ROUTES
 from tests.matrix.walk import Walk, adding, cells, walk
 from tests.matrix.world import NOBODY, ROLES, World, build
@@ -32,11 +33,12 @@ def _world(django_db_setup, django_db_blocker) -> Iterator[World]:
 
 
 @pytest.fixture
-def world(_world: World, db: None, monkeypatch: pytest.MonkeyPatch) -> World:
-    """How often one may ask is tested elsewhere; the sweep has just been."""
+def world(_world: World, db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """How often one may ask is tested elsewhere. The clock stands where the world was built: what is due, what may still be
+    undone and when the sweep was do not depend on how long the walk takes."""
     monkeypatch.setitem(api_settings.DEFAULT_THROTTLE_RATES, "user", "1000000/m")
-    Heartbeat.objects.update(at=clock.now())
-    return _world
+    with clock.at(_world.built_at + timedelta(minutes=1)):
+        yield _world
 
 
 @pytest.mark.parametrize("part", PARTS)

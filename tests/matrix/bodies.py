@@ -123,6 +123,30 @@ def a_reason(world: World, place: str) -> dict[str, Any]:
     return {"reason": "另有原因"}
 
 
+def an_extension(world: World, place: str) -> dict[str, Any]:
+    return {"reason": "等材料", "limit": {"n": 2, "unit": "hours"}}
+
+
+def a_superior(world: World, place: str) -> dict[str, Any]:
+    return {"body": "县住建局", "reason": "超出本镇权限"}
+
+
+def a_card(world: World, place: str) -> dict[str, Any]:
+    return {"level": "yellow", "note": "抓紧办理"}
+
+
+def a_failing(world: World, place: str) -> dict[str, Any]:
+    return {"about": "某单位", "reason": "推诿"}
+
+
+def a_title(world: World, place: str) -> dict[str, Any]:
+    return {"title": "路灯坏了"}
+
+
+def into_another(world: World, place: str) -> dict[str, Any]:
+    return {"into": str(world.objects["incident"]["G2" if place == "G1" else "G1"].pk)}
+
+
 def as_form(given: Mapping[str, Any]) -> dict[str, Any]:
     """The same as the fields of the page: a unit is one word, what was told are two fields."""
     typed = dict(given)

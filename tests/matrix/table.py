@@ -36,6 +36,9 @@ PROFILES = {
     "ACCEPTOR": f"township: {ALL} | village: {VILLAGE} | worker: G1 | worker2: G3",
     # looks after all logins and townships, so may read whose and which they are
     "NAMES_ALL": "admin",
+    # above the unit: who co-ordinates from above it, or supervises the place
+    "OVER": f"township: {ALL} | village: G1 G2 | leader: {VILLAGE}",
+    "TOWNSHIP": f"township: {ALL}",
     # in the admin pages
     "MANAGES": f"township: {ALL} | village: {VILLAGE}",
     # posts one may fill, and who holds only such: strictly below, at the township what its clerk may give
@@ -134,6 +137,7 @@ def _of_a_model(
 ROUTES: Mapping[str, Route] = {
     # the desk and what belongs to nobody
     "": route("200", "open 405"),
+    "neglected/": route("200 CLERK / 404", "405"),
     "audit/": route("200 AUDITOR / 404", "405"),
     "login/": route("open 302 LOGGED_IN / 200", "open 302 LOGGED_IN / 200"),
     "logout/": route("open 405", "open 302"),
@@ -271,6 +275,7 @@ ROUTES: Mapping[str, Route] = {
     **_of_a_model("incidents/incident", "incident", "MANAGERS", "MANAGES"),
     "admin/incidents/incident/<uuid:pk>/act/<slug:action>/": acting("405 MANAGERS / 405 STAFF / 404"),
     **_of_a_model("incidents/category", "category", "SETTERS", "SETTINGS", changes="SETTINGS", saved=302),
+    "admin/incidents/procedure/<int:pk>/publish/": route("200 SETTINGS / 404", "200 SETTINGS / 404", "procedure"),
     **_of_a_model("incidents/procedure", "procedure", "SETTERS", "SETTINGS"),
 }  # fmt: skip
 
@@ -314,5 +319,29 @@ ACTIONS: Mapping[str, Act] = {
     "escalate": act("409 OFFICE / 200 UNIT / 200 HANDLER / 403 SEE / 404", bodies.a_reason),
     "hand_over": act("200 RULES / 200 PASSED / 403 SEE / 404", bodies.to_another_grid),
     "add_note": act("200 WORKS / 403 SEE / 404", bodies.a_note),
+    "review": act("409 RULES / 409 PASSED / 403 SEE / 404"),
+    "approve": act("409 TOWNSHIP / 403 SEE / 404"),
+    "disapprove": act("409 TOWNSHIP / 403 SEE / 404"),
+    "refuse": act("409 UNIT / 200 HANDLER / 403 SEE / 404", bodies.a_reason),
+    "rule_refusal": act("409 CHECKS / 403 SEE / 404"),
+    "arrive": act("200 WORKS / 403 SEE / 404"),
+    "request_extension": act("200 UNIT / 200 HANDLER / 403 SEE / 404", bodies.an_extension),
+    "decide_extension": act("409 OVER / 403 SEE / 404"),
+    "suspend": act("200 UNIT / 200 HANDLER / 403 SEE / 404", bodies.a_reason),
+    "resume": act("409 UNIT / 409 HANDLER / 403 SEE / 404"),
+    "refer_up": act("200 OFFICE / 409 UNIT / 200 HANDLER / 403 SEE / 404", bodies.a_superior),
+    "record_reply": act("409 UNIT / 409 HANDLER / 403 SEE / 404"),
+    "remind": act("200 OVER / 403 SEE / 404"),
+    "supervise": act("200 OVER / 403 SEE / 404", bodies.a_card),
+    "reply_supervision": act("403 SEE / 404"),
+    "list_for_rectification": act("200 RULES / 200 PASSED / 403 SEE / 404", bodies.a_reason),
+    "unlist": act("409 RULES / 409 PASSED / 403 SEE / 404"),
+    "mark_accountable": act("200 OVER / 403 SEE / 404", bodies.a_failing),
+    "correct": act("200 RULES / 200 PASSED / 403 SEE / 404", bodies.a_title),
+    "merge": act("200 RULES / 200 PASSED / 403 SEE / 404", bodies.into_another),
+    "unmerge": act("409 RULES / 409 PASSED / 403 SEE / 404"),
+    "withdraw": act("403 SEE / 404"),
+    "void": act("200 TOWNSHIP / 403 SEE / 404", bodies.a_reason),
+    "undo": act("200 PASSED / 403 SEE / 404"),
     "nothing-of-this-name": act("404"),
 }
