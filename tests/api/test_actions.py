@@ -179,3 +179,13 @@ def test_accept_takes_the_same_statements_every_time(town, api, reported, counte
             client.post(f"{API}incidents/{row}/actions/accept/", {"client_uuid": str(uuid.uuid4())})
         counts.append(seen.count)
     assert counts[0] == counts[1] <= 12, "\n".join(seen.sql)
+
+
+def test_extension_is_asked_for_as_so_much_longer(town, row, act):
+    """A limit is a thing of its own; what was sent twice must be told from something else."""
+    longer = {"reason": "等材料", "limit": {"n": 2, "unit": "hours"}, "client_uuid": str(uuid.uuid4())}
+    first = act(town.worker, row["id"], "request_extension", **longer)
+    assert first.status_code == 200, first.content.decode()
+    assert act(town.worker, row["id"], "request_extension", **longer)["Idempotent-Replayed"] == "true"
+    other = longer | {"limit": {"n": 3, "unit": "hours"}}
+    problem(act(town.worker, row["id"], "request_extension", **other), 409, "idempotency_conflict")

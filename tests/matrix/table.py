@@ -241,7 +241,7 @@ ROUTES: Mapping[str, Route] = {
     ),
     "api/v1/incidents/<uuid:pk>/reveal/": route("405", "201 REVEALS / 403 SEE / 404", "incident", bodies.a_reveal),
     "api/v1/incidents/<uuid:pk>/answer/": route("405", "201 ACCEPTOR / 403 SEE / 404", "incident", bodies.an_answer),
-    "api/v1/incidents/<uuid:pk>/join/": route("405", "201 WORKS / 403 SEE / 404", "incident", bodies.a_joining),
+    "api/v1/incidents/<uuid:pk>/join/": route("405", "201 ACCEPTOR / 403 SEE / 404", "incident", bodies.a_joining),
     "api/v1/uploads/": route("405", "201", "", bodies.an_upload),
     "api/v1/uploads/<uuid:pk>/file": route("200 SEE / 404", "405", "upload"),
     "api/v1/patrols/": route("200", "201 PATROLS / 403 NAMES / 400 REPORTS / 403", "", bodies.a_patrol, "grid"),
@@ -249,6 +249,12 @@ ROUTES: Mapping[str, Route] = {
     "api/v1/assessments/": route("200", "405"),
     "api/v1/assessments/<uuid:pk>/scores/": route("200 SHEETS / 404", "405", "assessment"),
     "api/v1/assessments/<uuid:pk>/sheet.xlsx": route("200 SHEETS / 404", "405", "assessment"),
+    # for other systems: what a township opened, and what came in that way; nothing else has a number here
+    "open311/v2/services.<form>": route("open 200", "open 405", "form"),
+    "open311/v2/services/<code>.<form>": route("open 200", "open 405", "service"),
+    "open311/v2/requests.<form>": route("open 200", "open 400", "form"),
+    "open311/v2/requests/<number>.<form>": route("open 404", "open 405", "public"),
+    "open311/v2/tokens/<token>.<form>": route("open 404", "open 405", "public"),
     # the admin pages
     "admin/": route("200 STAFF / 404", "200 STAFF / 404"),
     "admin/<app_label>/": route("200 APPS / 404", "200 APPS / 404", "app"),
@@ -276,6 +282,10 @@ ROUTES: Mapping[str, Route] = {
     "admin/incidents/incident/<uuid:pk>/act/<slug:action>/": acting("405 MANAGERS / 405 STAFF / 404"),
     **_of_a_model("incidents/category", "category", "SETTERS", "SETTINGS", changes="SETTINGS", saved=302),
     "admin/incidents/procedure/<int:pk>/publish/": route("200 SETTINGS / 404", "200 SETTINGS / 404", "procedure"),
+    **_of_a_model("incidents/webhooktarget", "webhook", "SETTERS", "SETTINGS", adds="SETTERS", changes="SETTINGS"),
+    **_of_a_model("incidents/delivery", "delivery", "SETTERS", "SETTINGS"),
+    **_of_a_model("incidents/servicekey", "key", "SETTERS", "SETTINGS", adds="SETTERS", changes="SETTINGS"),
+    **_of_a_model("members/noticechannel", "channel", "SETTERS", "SETTINGS", adds="SETTERS", changes="SETTINGS"),
     **_of_a_model("incidents/procedure", "procedure", "SETTERS", "SETTINGS"),
 }  # fmt: skip
 

@@ -53,7 +53,9 @@ def _collected(patterns: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 def _readable(pattern: Any) -> str:
     return (
-        str(pattern) if isinstance(pattern, RoutePattern) else simplify_regex(str(pattern)).removeprefix("/")
+        str(pattern)
+        if isinstance(pattern, RoutePattern)
+        else simplify_regex(str(pattern)).removeprefix("/").replace("\\.", ".")
     )
 
 

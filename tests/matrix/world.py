@@ -26,13 +26,22 @@ from gridgov.common.keeping import keep
 from gridgov.common.models import AuditEvent, Heartbeat, OutboxMessage, User
 from grids.models import CalendarDay, Grid
 from incidents.actions import attach, perform, record_mediation, report, save_mapping
+from incidents.actions.webhooks import TOPIC
 from incidents.enums import MediationOutcome
 from incidents.exports import write_import_template
-from incidents.models import FeedbackRequest, Incident, Upload
+from incidents.models import (
+    Category,
+    Delivery,
+    FeedbackRequest,
+    Incident,
+    ServiceKey,
+    Upload,
+    WebhookTarget,
+)  # fmt: skip
 from inspections.actions import record_patrol
 from members.actions import end_appointment, tell
 from members.enums import RoleCode
-from members.models import Appointment, Department, InboxMessage, Leave, Post
+from members.models import Appointment, Department, InboxMessage, Leave, NoticeChannel, Post
 from tests.factories import Town, fresh, township
 
 PLACES = ("G1", "G2", "V1", "G3", "V2", "T", "P", "O")
@@ -264,7 +273,41 @@ def _settings(world: World) -> None:
         "outbox": {"T": OutboxMessage.objects.create(topic="mail", key="k", dead_at=clock.now())},
         "heartbeat": {"T": Heartbeat.objects.create(name="sweep", at=clock.now())},
     }
+    _exchange(world, {"T": world.town, "O": world.other})
     AuditEvent.objects.create(kind=AuditKind.SETTINGS, subject=mark("O"), township_code=world.other.code)
+
+
+def _exchange(world: World, towns: dict[str, Town]) -> None:
+    """What goes out and comes in by machine: each township its own; one category of `T` is open to the public."""
+    words = {"T": "县平台(虚构)", "O": name_in("O")}
+    named = {place: {"township": town.grid, "name": words[place]} for place, town in towns.items()}
+    world.objects |= {
+        "webhook": {
+            place: WebhookTarget.objects.create(url="https://hook.example.cn/a", **given)
+            for place, given in named.items()
+        },
+        "channel": {
+            place: NoticeChannel.objects.create(url="jsons://bot.example.cn/a", **given)
+            for place, given in named.items()
+        },
+        "key": {
+            place: ServiceKey.objects.create(digest=place, hint=place, **given)
+            for place, given in named.items()
+        },
+        "delivery": {
+            place: Delivery.objects.create(
+                topic=TOPIC,
+                key=f"d{place}",
+                township_code=town.code,
+                payload={"to": 0, "body": {"event": "close"}},
+            )
+            for place, town in towns.items()
+        },
+        "service": {"T": "request"},
+        "form": {"json": "json", "xml": "xml"},
+        "public": world.objects["incident"],
+    }
+    Category.objects.filter(township=world.town.code, code="request").update(is_public=True)
 
 
 def _assessments(world: World) -> None:
@@ -293,6 +336,8 @@ def address_args(world: World, kind: str, place: str) -> tuple[Any, ...]:
         return (thing.incident_id, thing.pk)
     if kind == "mediation_paper":
         return (thing.incident_id, thing.pk, "record")
+    if kind in ("service", "public"):
+        return (getattr(thing, "number", thing), "json")
     if kind == "paper":
         return (thing.pk, "form")
     if kind == "feedback":

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import asdict, is_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -25,7 +26,7 @@ def body_hash(content: Any, *about: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _plain(value: Any) -> str:
+def _plain(value: Any) -> Any:
     match value:
         case datetime():
             return value.astimezone(UTC).isoformat()
@@ -33,6 +34,8 @@ def _plain(value: Any) -> str:
             return str(value.normalize())
         case UUID() | date():
             return str(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
     raise TypeError(f"{type(value).__name__} has no canonical form")
 
 
