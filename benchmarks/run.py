@@ -42,7 +42,6 @@ FILTERS = {
     "open": {"open": "true"},
     "overdue": {"overdue": "true"},
     "mine": {"mine": "true"},
-    "q": {"q": "000000000007"},
 }
 _clients: dict[str, APIClient] = {}
 
@@ -72,14 +71,20 @@ def prepare(size: int) -> dict[str, Any]:
 def listing(who: str, name: str, times: int) -> dict[str, Any]:
     """Milliseconds of one answered list, and its statements."""
     asker = client(who)
+    asked = {"q": _number_for(asker)} if name == "q" else FILTERS[name]
 
     def ask() -> None:
-        answer = asker.get("/api/v1/incidents/", FILTERS[name])
+        answer = asker.get("/api/v1/incidents/", asked)
         assert answer.status_code == 200, answer.content
 
     sql = statements(ask)
     wall, cpu = median_of(ask, times=times)
     return {"sql": sql, "ms": wall, "cpu": cpu}
+
+
+def _number_for(asker: APIClient) -> str:
+    """An exact number that this person sees; any other text is a search by words, which is another matter."""
+    return str(asker.get("/api/v1/incidents/").json()["results"][7]["number"])
 
 
 def _report() -> dict[str, Any]:
