@@ -6,8 +6,7 @@ from django.db import transaction
 from gridgov.common.enums import Channel
 from gridgov.common.errors import Conflict, DomainError, Forbidden, Invalid
 from gridgov.common.worktime import Limit, Unit
-from gridgov.plans.actions import NewProcedure, publish_procedures
-from incidents.actions import perform
+from incidents.actions import NewProcedure, perform, publish_procedures
 from incidents.enums import Status
 from incidents.models import Incident, Transition
 from incidents.permissions import allowed_actions
