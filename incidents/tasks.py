@@ -8,7 +8,14 @@ from django.conf import settings
 
 from gridgov.common import clock
 from gridgov.common.actions import beat
-from incidents.actions import follow_posts, index_waiting, sweep, tell_daily_lists
+from incidents.actions import (
+    follow_posts,
+    index_waiting,
+    remind_replies,
+    resume_due,
+    sweep,
+    tell_daily_lists,
+)
 from incidents.models import Upload
 
 INDEXING = timedelta(seconds=8)
@@ -17,7 +24,9 @@ logger = logging.getLogger(__name__)
 
 @shared_task
 def sweep_overdue() -> int:
-    """What is late goes up one level."""
+    """What is late goes up one level; before that, what waited long enough goes on."""
+    resume_due()
+    remind_replies()
     told = sweep()
     beat("sweep", told=told)
     if told:

@@ -18,6 +18,7 @@ from incidents.actions.result import Outcome
 from incidents.actions.searching import index_waiting
 from incidents.actions.sweeping import sweep
 from incidents.actions.voice import answer_feedback
+from incidents.actions.waking import remind_replies, resume_due
 
 __all__ = [
     "NewProcedure",
@@ -38,8 +39,10 @@ __all__ = [
     "publish_procedures",
     "record_answer",
     "record_mediation",
+    "remind_replies",
     "remove_party",
     "report",
+    "resume_due",
     "reveal",
     "save_mapping",
     "sweep",
