@@ -48,6 +48,17 @@ class FilterForm(forms.Form):
     mine = forms.BooleanField(
         label=gettext_lazy("waits for me"), required=False, widget=forms.CheckboxInput(SENT_AT_ONCE)
     )
+    mark = forms.ChoiceField(
+        label=gettext_lazy("Marked"),
+        required=False,
+        choices=[
+            ("", gettext_lazy("all")),
+            ("listed", gettext_lazy("on the rectification list")),
+            ("supervised", gettext_lazy("under supervision")),
+            ("accountable", gettext_lazy("marked for accountability")),
+        ],
+        widget=forms.Select(SENT_AT_ONCE),
+    )
     due = forms.ChoiceField(required=False, choices=[(TODAY, TODAY)], widget=forms.HiddenInput)
     q = forms.CharField(required=False, max_length=LONGEST_QUESTION, widget=forms.HiddenInput)
 

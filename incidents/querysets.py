@@ -57,6 +57,7 @@ class ListFilters:
     open: bool | None = None
     overdue: bool = False
     mine: bool = False
+    mark: str = ""  # listed, supervised or accountable
     q: str = ""
 
     def on_row(self) -> Q:
@@ -68,6 +69,10 @@ class ListFilters:
             found &= Q(is_open=self.open)
         if self.overdue:
             found &= Q(is_late=True)
+        if self.mark:
+            found &= Q(**{f"is_{self.mark}": True})
+        if self == ListFilters(category=self.category, grid=self.grid):
+            found &= ~Q(status=Status.VOID)  # in a list of its own, by its state
         return found
 
 

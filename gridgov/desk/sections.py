@@ -184,7 +184,9 @@ def trend(township_code: str) -> dict[str, Any]:
     """Reported and closed per day, the last thirty days with today."""
     first = clock.today() - timedelta(days=TREND_DAYS - 1)
     days = [first + timedelta(days=step) for step in range(TREND_DAYS)]
-    rows = Transition.objects.filter(township_code=township_code, happened_at__gte=clock.start_of(first))
+    rows = Transition.objects.standing().filter(
+        township_code=township_code, happened_at__gte=clock.start_of(first)
+    )
     reported = _per_day(rows.filter(action=REPORT))
     closed = _per_day(rows.filter(action__in=("close", "settle")))
     labels = [date_format(day, "MONTH_DAY_FORMAT") for day in days]
@@ -256,7 +258,7 @@ def went_up(places: Sequence[Place], most: int = TASKS) -> list[WentUp]:
     inside = any_of(places, prefix="incident__", grid="grid")
     cards = Escalation.objects.filter(inside, township_code__in=towns, told_at__gte=since)
     cards = cards.select_related("incident", "told_grid", "late_grid", "late_department").order_by("-told_at")
-    passed = Transition.objects.filter(
+    passed = Transition.objects.standing().filter(
         inside, township_code__in=towns, action="escalate", happened_at__gte=since, user__isnull=False
     )
     passed = passed.select_related("incident", "to_grid", "actor").order_by("-happened_at")

@@ -33,6 +33,11 @@ class IncidentQuery(Strict):
     category = serializers.CharField(max_length=40, required=False)
     overdue = serializers.BooleanField(required=False)
     open = serializers.BooleanField(required=False)
+    mark = serializers.ChoiceField(
+        choices=["listed", "supervised", "accountable"],
+        required=False,
+        help_text=gettext_lazy("On the rectification list, under supervision, marked for accountability."),
+    )
     mine = serializers.BooleanField(
         required=False, help_text=gettext_lazy("Open ones that a unit answers for on which I serve.")
     )

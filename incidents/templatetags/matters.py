@@ -67,6 +67,26 @@ def late_by(span: timedelta) -> str:
     return ngettext("late by %(n)s minute", "late by %(n)s minutes", minutes) % {"n": minutes}
 
 
+def times_of(incident: Incident) -> dict[str, str]:
+    """How long the report took, and how long it has been worked on; shown, not judged (R145)."""
+    found = {}
+    if incident.occurred_at is not None:
+        found["reporting"] = lasting(incident.reported_at - incident.occurred_at)
+    if incident.is_open or incident.closed_at is not None:
+        found["handling"] = lasting((incident.closed_at or clock.now()) - incident.reported_at)
+    return found
+
+
+def lasting(span: timedelta) -> str:
+    """Days and hours, else minutes."""
+    days, hours, minutes = _parts(span)
+    if days:
+        return ngettext("%(n)s day", "%(n)s days", days) % {"n": days}
+    if hours:
+        return ngettext("%(n)s hour", "%(n)s hours", hours) % {"n": hours}
+    return ngettext("%(n)d minute", "%(n)d minutes", minutes) % {"n": minutes}
+
+
 def _parts(span: timedelta) -> tuple[int, int, int]:
     minutes = int(span.total_seconds() // 60)
     return minutes // 1440, minutes // 60, max(minutes, 1)

@@ -13,6 +13,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
@@ -32,7 +33,7 @@ from incidents.due import explain
 from incidents.enums import CategoryKind
 from incidents.exports import replies_to
 from incidents.forms import ActionForm, NoticeForm
-from incidents.models import FeedbackRequest, Incident, Mediation, Transition
+from incidents.models import FeedbackRequest, Incident, Mediation, Supervision, Transition
 from incidents.permissions import (
     Owed,
     allowed_actions,
@@ -44,6 +45,7 @@ from incidents.permissions import (
     owed_before_closing,
     refusal,
 )
+from incidents.templatetags.matters import times_of
 from incidents.views import papers
 from incidents.views.scope import content_hash, seen
 from incidents.views.timeline import story
@@ -58,9 +60,20 @@ from members.querysets import person_of
 WARNINGS = {
     "reject": gettext_lazy("The matter ends here as rejected, and its reporter is told."),
     "reopen": gettext_lazy("The matter starts again at the unit that accepted it, with a new clock."),
+    "merge": gettext_lazy("This matter ends here; what becomes of it is decided in the main matter."),
+    "withdraw": gettext_lazy("The matter ends here; the unit that received it is told."),
+    "mark_accountable": gettext_lazy("The mark stays in the history, and the unit is told."),
+    "void": gettext_lazy("The matter leaves every statistic, and its reporter is told."),
 }
 CLOSING = gettext_lazy("The matter ends here and leaves the lists of what is open.")
+MOST_MERGED = 50
+UNDO = "undo"  # stands beside what it takes back
 SUPPLEMENT = "add_note"  # has a place of its own below the story: material comes at any time
+# What stands beside the way of the matter is folded away.
+ASIDE = (
+    "arrive", "hand_over", "request_extension", "suspend", "refer_up", "remind", "supervise",
+    "list_for_rectification", "unlist", "correct", "unmerge",
+)  # fmt: skip
 FIRST = ("accept", "dispatch", "start", "submit_result", "verify", "close")
 
 
@@ -194,7 +207,14 @@ def _page(
         "requester": _requester(incident, works_on_it),
         "answers": [one for one in asked if one.answered_at],
         "slip": works_on_it and any(one.answered_at is None for one in asked),
-        "offers": [offer for offer in own if offer.name not in (*WARNINGS, SUPPLEMENT)],
+        "offers": [offer for offer in own if offer.name not in (*WARNINGS, *ASIDE, SUPPLEMENT, UNDO)],
+        "aside_open": any(offer.name in ASIDE and offer.is_open for offer in own),
+        "handling": times_of(incident),
+        "aside": [offer for offer in own if offer.name in ASIDE],
+        "undo": _undo(incident, own),
+        "main": _main_of(user, incident),
+        "merged": _merged_into(user, incident),
+        "supervisions": _supervisions(incident),
         "supplement": next((offer for offer in own if offer.name == SUPPLEMENT), None),
         "dangerous": [offer for offer in own if offer.name in WARNINGS],
         "for_others": [offer for offer in offers if offer.for_other],
@@ -261,6 +281,41 @@ def offers_for(
         name, form = refused
         offers.append(Offer(name, str(TRANSITIONS[name].label), form, is_open=True, refused=True))
     return sorted(offers, key=lambda offer: (not offer.refused, not offer.is_main))
+
+
+def _undo(incident: Incident, offers: list[Offer]) -> dict[str, Any] | None:
+    """The line that takes back one's last step: for ten minutes, while nobody has acted since."""
+    offer = next((one for one in offers if one.name == UNDO and not one.refused), None)
+    if offer is None:
+        return None
+    step = incident.history.standing().latest("seq")  # type: ignore[attr-defined]
+    return {
+        "url": reverse("incidents:act", args=[incident.pk, UNDO]),
+        "label": _("Undo “%(action)s”") % {"action": TRANSITIONS[step.action].label},
+        "fields": [("client_uuid", uuid4()), ("version", incident.version)],
+    }
+
+
+def _main_of(user: User, incident: Incident) -> dict[str, str] | None:
+    """The matter that it was merged into; a link where one sees it."""
+    main = incident.merged_into
+    if main is None:
+        return None
+    sees = Incident.objects.visible_to(user).filter(pk=main.pk).exists()
+    return {"number": main.number, "url": reverse("incidents:detail", args=[main.pk]) if sees else ""}
+
+
+def _merged_into(user: User, incident: Incident) -> list[Incident]:
+    return list(
+        Incident.objects.visible_to(user)
+        .filter(merged_into=incident)
+        .order_by("reported_at", "id")[:MOST_MERGED]
+    )
+
+
+def _supervisions(incident: Incident) -> list[Supervision]:
+    rows = incident.supervisions.select_related("given_by", "grid", "department", "replied_by")  # type: ignore[attr-defined]
+    return list(rows.order_by("id"))
 
 
 def _mediations(incident: Incident) -> list[Mediation]:

@@ -18,14 +18,10 @@ from incidents.due import limit_text, moment
 from incidents.enums import Purpose, Status
 from incidents.models import Escalation, Incident, Stage, Transition
 from incidents.models.time import limit_of
-from incidents.workflow import ORDER_CHANGED, OTHER_ROWS, OVERDUE, TRANSITIONS
+from incidents.views.outcomes import outcome
+from incidents.workflow import OTHER_ROWS, OVERDUE, TRANSITIONS
 from members.models import Appointment
 
-CHANGED = {
-    "title": gettext_noop("Title"),
-    "description": gettext_noop("What happened"),
-    "external_due": gettext_noop("deadline of the superior body"),
-}
 STEP, CLOCK, PROBLEM, DONE = "step", "clock", "problem", "done"
 PEOPLE = (
     "actor",
@@ -37,6 +33,9 @@ PEOPLE = (
     "from_grid",
     "from_department",
 )
+
+
+PROBLEMS = ("reject", "send_back", "reopen", "refuse", "disapprove", "supervise", "mark_accountable", "void")
 
 
 @dataclass
@@ -68,7 +67,7 @@ def story(incident: Incident, files: Mapping[int, Any]) -> list[Entry]:
 def _entry(row: Transition, cards: Mapping[tuple[int, str], Escalation], posts: Posts, shown: Any) -> Entry:
     if row.action == OVERDUE:
         return _overdue(row, cards.get((row.stage, row.level)))
-    text = _sentence(row, posts) + _outcome(row) + _whose_now(row)
+    text = _sentence(row, posts) + outcome(row) + _whose_now(row)
     return Entry(row.entered_at, text, _kind(row), row.note, _how(row), shown)
 
 
@@ -86,18 +85,6 @@ def _sentence(row: Transition, posts: Posts) -> str:
     return _("%(who)s %(done)s") % {"who": person, "done": done}
 
 
-def _outcome(row: Transition) -> str:
-    """What a return visit found, or a superior body changed."""
-    if row.action == ORDER_CHANGED:
-        names = [_(CHANGED[name]) for name in row.data.get("changed", ()) if name in CHANGED]
-        return _(": %(what)s") % {"what": "、".join(names)}
-    if row.action != "return_visit":
-        return ""
-    if not row.data.get("happened", True):
-        return _(": not as reported")
-    return _(": solved") if row.data.get("solved") else _(": not solved")
-
-
 def _whose_now(row: Transition) -> str:
     unit = row.to_grid or row.to_department
     moved = (row.from_grid_id, row.from_department_id) != (row.to_grid_id, row.to_department_id)
@@ -110,7 +97,7 @@ def _kind(row: Transition) -> str:
     if row.to_status == Status.CLOSED and row.from_status != Status.CLOSED:
         return DONE
     failed = row.action == "return_visit" and row.to_status == Status.IN_PROGRESS
-    return PROBLEM if failed or row.action in ("reject", "send_back", "reopen") else STEP
+    return PROBLEM if failed or row.action in PROBLEMS else STEP
 
 
 def _how(row: Transition) -> str:
