@@ -389,6 +389,7 @@ def test_filters_of_the_list_are_those_of_the_contract():
         "open",
         "overdue",
         "mine",
+        "mark",
         "q",
     }
 
