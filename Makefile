@@ -17,7 +17,7 @@ require_python = $(if $(PYTHON),,$(error gridgov needs Python 3.11 or newer: non
 	$(if $(PROBLEM),$(error $(PROBLEM)))))
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test e2e pictures bench lint types check fmt pins openapi messages clean
+.PHONY: help env run test e2e pictures bench chaos lint types check fmt pins openapi messages clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ pictures: env $(VENV)/.dev ## the README's pictures, of the demo that runs at HO
 
 bench: env $(VENV)/.dev ## ratios to a floor measured in the same run (SCALE=full for the full figures)
 	@exec $(BIN)/python -m benchmarks
+
+chaos: env $(VENV)/.dev ## the proofs at their full figures, hours (PROOF=machine or races for one of them)
+	@exec $(BIN)/python -m tests.chaos $(PROOF)
 
 lint: $(VENV)/.dev ## ruff, import contracts, templates
 	@$(BIN)/ruff check --quiet .

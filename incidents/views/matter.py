@@ -252,7 +252,7 @@ def offers_for(
     mine, done_by = set(allowed), _label_of(incident.responsible_member, people)
     if done_by:
         theirs = allowed_actions(person_of(people[done_by]), incident)
-        allowed |= {one.name: one for one in theirs if one.name not in mine}
+        allowed |= {one.name: one for one in theirs if one.name not in (*mine, UNDO)}
     own = at_unit(user, incident, (Verb.HANDLE, Verb.COORDINATE))
     following = (*FIRST, *(one.action for one in owed)) if own else ("accept",)
     main = next((name for name in following if name in mine), "")

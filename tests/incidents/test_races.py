@@ -1,5 +1,6 @@
 """Several people at one matter in the same moment: one is first, the others are told so, and nothing is written twice."""
 
+import os
 import threading
 import uuid
 from collections import Counter
@@ -15,6 +16,10 @@ from members.models import InboxMessage
 from tests.factories import fresh, township
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+# T4 of the proofs; `make chaos` sets 10,000 and 1,000.
+PAIRS = int(os.environ.get("GRIDGOV_RACE_PAIRS", "10"))
+TENS = int(os.environ.get("GRIDGOV_RACE_TENS", "2"))
 
 
 @pytest.fixture
@@ -65,6 +70,27 @@ def test_same_action_at_once_has_one_winner(busy, count):
     assert names(results) == {"Outcome": 1, "Conflict": count - 1}
     assert Transition.objects.filter(incident=incident, action="accept").count() == 1
     assert Incident.objects.get(pk=incident.pk).version == 2
+
+
+@pytest.mark.parametrize(("count", "races"), [(2, PAIRS), (10, TENS)])
+def test_every_race_has_one_winner(busy, count, races):
+    """T4: the same matter again and again, put on the list and taken off it, by so many people at once."""
+    users = [fresh(busy.clerk if number % 2 else busy.village_head) for number in range(count)]
+    incident = None
+    for race in range(races):
+        if race % 200 == 0:  # a fresh history now and then
+            incident = arrived(busy)
+        action, words = (("list_for_rectification", {"reason": "久拖"}), ("unlist", {"note": "已改"}))[
+            race % 2
+        ]
+        copies = [Incident.objects.for_list().get(pk=incident.pk) for _n in range(count)]
+
+        def work(index, copies=copies, action=action, words=words):
+            return perform(user=users[index], incident=copies[index], action=action, **words)
+
+        results = together(count, work)
+        assert names(results) == {"Outcome": 1, "Conflict": count - 1}, race
+    assert list(breaches()) == []
 
 
 def test_different_actions_at_once_have_one_winner(busy):
