@@ -155,7 +155,7 @@ class Work:
         values: dict[str, Any] = {}
         if source == Source.ABOVE:
             values = {
-                "external_no": f"县交办〔{clock.today().year}〕{self.dice.randint(1, 400)}号",
+                "external_no": self._order_number(grid.township_code),
                 "external_due": self.now + timedelta(days=self.dice.randint(7, 20)),
             }
         elif habits.has_requester(self.dice, code, patrol=False):
@@ -172,6 +172,11 @@ class Work:
             **values,
         )
         self._arrived(Matter(outcome.incident, asked="requester" in values))
+
+    def _order_number(self, township_code: str) -> str:
+        """The next of the county's numbers, whichever run of the simulation gave the last."""
+        orders = Incident.objects.filter(township_code=township_code, source=Source.ABOVE)
+        return f"县交办〔{clock.today().year}〕{orders.count() + 1}号"
 
     def _requester(self) -> dict[str, Any]:
         name = self.dice.choice(SURNAMES) + "某" + self.dice.choice(STEMS)

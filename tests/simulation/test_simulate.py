@@ -10,8 +10,10 @@ from django.utils import translation
 from assessments.models import Assessment
 from gridgov.common import clock as gridgov_clock
 from gridgov.common.errors import Conflict
+from gridgov.simulation import habits
 from gridgov.simulation.working import publish_last_month, simulate
 from grids.models import Township
+from incidents.enums import Source
 from incidents.loop_check import breaches
 from incidents.models import Incident, NumberSeries, Transition
 from inspections.models import Patrol
@@ -104,3 +106,16 @@ def test_last_full_month_is_published_once_it_was_worked(town, clock):
     assessment = Assessment.objects.get()
     assert (assessment.starts_on, assessment.status) == (date(2026, 11, 1), "published")
     assert out.getvalue().splitlines()[-1].endswith("sheet of 2026-11 published")
+
+
+def test_orders_from_above_have_numbers_of_their_own(town, monkeypatch):
+    """A number of the superior body is one matter: a busy week must not stop at the second one."""
+
+    def above(dice, weights):
+        return Source.ABOVE if Source.ABOVE in weights else next(iter(weights))
+
+    monkeypatch.setattr(habits, "pick", above)
+    work(town, days=3)
+    numbers = list(Incident.objects.filter(source=Source.ABOVE).values_list("external_no", flat=True))
+    assert len(numbers) > 3
+    assert len(set(numbers)) == len(numbers)
