@@ -31,6 +31,7 @@ LABELS: Mapping[str, Any] = {
 }
 VALUES: Mapping[tuple[str, str], Any] = {
     ("start", "own"): gettext_lazy("the unit where it is reported"),
+    ("start", "village"): gettext_lazy("the village"),
     ("start", "township"): gettext_lazy("the township"),
     ("feedback", "requester"): gettext_lazy("where somebody asked"),
     ("feedback", "none"): gettext_lazy("not needed"),

@@ -229,7 +229,7 @@ class ProcedureSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     start: str = Field(
-        "own", pattern="^(own|township)$"
+        "own", pattern="^(own|village|township)$"
     )  # who receives a report; township: must-report matters
     helpers: tuple[Kind, ...] = ()  # levels told and kept in sight although they do not answer for it
     important: bool = False

@@ -20,8 +20,8 @@ from grids import actions as grid_actions
 from grids.actions import NewGrid
 from grids.models import Grid, Rule, Tier, Township
 from incidents.models import Category, Procedure
-from members.actions import create_posts, create_roles
-from members.models import Duty, Post, Role
+from members.actions import create_departments, create_posts, create_roles
+from members.models import Department, Duty, Post, Role
 
 
 @dataclass
@@ -101,6 +101,7 @@ def load_plan(
     changes.added += [
         f"role {role.code}" for role in create_roles(township=township.grid, names=preset.roles)
     ]
+    _take_departments(township, preset, changes)
     _take_tiers(township, preset, changes)
     _take_rules(township, preset, changes)
     _take_procedures(township, preset, changes)
@@ -139,6 +140,15 @@ def _take_settings(township: Township, preset: Preset, changes: Changes) -> None
         for name, value in wanted.items():
             setattr(township, name, value)
         township.save(update_fields=list(wanted))
+
+
+def _take_departments(township: Township, preset: Preset, changes: Changes) -> None:
+    """Those the plan names and the township has never had; one that it gave up stays given up."""
+    there = set(Department.objects.filter(township=township.grid).values_list("name", flat=True))
+    missing = [name for name in preset.departments if name not in there]
+    if missing:
+        create_departments(township=township.grid, names=missing, from_plan=True)
+        changes.added += [f"department {name}" for name in missing]
 
 
 def _take_tiers(township: Township, preset: Preset, changes: Changes) -> None:

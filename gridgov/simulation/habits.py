@@ -20,6 +20,7 @@ HOURS = {
     "escalate": 2.0,
     "hand_over": 2.0,
     "dispatch": 1.5,
+    "approve": 4.0,
     "start": 1.5,
     "submit_result": 4.0,
     "verify": 2.5,

@@ -89,7 +89,29 @@ MATTERS: Mapping[str, Sequence[Matter]] = {
         ),
     ),
 }
+# For categories that only one plan has, by their kind.
+BY_KIND: Mapping[str, Sequence[Matter]] = {
+    "request": MATTERS["request"],
+    "dispute": MATTERS["dispute"],
+    "hazard": (*MATTERS["fire_hazard"], *MATTERS["security_hazard"]),
+    "emergency": MATTERS["fire"],
+    "environment": (
+        Matter("垃圾倒在路边", "路口有人倒了一堆生活垃圾。", "已清运，立了提示牌。"),
+        Matter("柴草堆在村道", "村道边堆着玉米秸，占了半边路。", "住户已搬进院内。"),
+        Matter("墙面小广告", "文化墙上新贴了十几张小广告。", "已铲除，墙面重新粉刷。"),
+        Matter("水沟污水", "巷子水沟有泔水，气味大。", "已疏通冲洗，提醒住户倒进下水道。"),
+        Matter("鸡鸭散养", "鸡鸭在广场上跑，粪便没人扫。", "住户已圈养，广场已清扫。"),
+    ),
+}
+OTHERS = 5.0  # share of a category that is not named above
+APPROVED = "同意办理。"
 ANY = (Matter("群众反映事项", "群众反映生活中的一件难事，请求帮助解决。", "已核实办结，本人认可。"),)
+
+
+def of(category: str, kind: str) -> Sequence[Matter]:
+    """What may happen in a category, known by its code or else by its kind."""
+    return MATTERS.get(category) or BY_KIND.get(kind, ANY)
+
 
 PATROL_NOTES = (
     "一切正常。",

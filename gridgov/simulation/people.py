@@ -61,6 +61,9 @@ class People:
     def clerk(self) -> User:
         return self.at[self.township.code, RoleCode.CLERK][0]
 
+    def leader(self) -> User | None:
+        return next(iter(self.at.get((self.township.code, RoleCode.LEADER), ())), None)
+
     def assessor(self) -> User | None:
         return next(iter(self.at.get((self.township.code, RoleCode.ASSESSOR), ())), None)
 

@@ -18,13 +18,13 @@ from gridgov.common.models import User
 from gridgov.plans.schema import chinese_number
 from grids.actions import NewGrid, add_grids
 from grids.enums import Kind
-from grids.models import Grid, Township
+from grids.models import Grid, Tier, Township
 from incidents.actions import NewProcedure, publish_procedures
 from incidents.enums import CategoryKind
 from incidents.models import Category, Procedure
 from members.actions import NewPerson, appoint_many, create_departments, create_people
 from members.enums import RoleCode
-from members.models import Member, Post
+from members.models import Department, Member, Post
 
 # contract.md; township2 is the second clerk
 ACCOUNTS = (
@@ -36,6 +36,11 @@ DEMO_ONLY = "演示自设，非方案规定"
 SURNAMES = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许何吕施张孔曹严华金魏陶姜戚谢邹喻柏水窦章"
 STEMS = "甲乙丙丁戊己庚辛壬癸"
 VILLAGES_PER_LEADER = 3
+FIRST_GROUPS, PER_PARENT = (
+    2,
+    2,
+)  # the depth of groups below villages; groups of each parent where the plan is silent
+LONGEST_WORD = 3  # a plan's word for a group that fits into a name: 一社, 二网格区; else 组
 
 LADDER_LIMITS = {
     "group": {"n": 2, "unit": "working_days"},
@@ -75,8 +80,8 @@ def seed(
 ) -> dict[str, User]:
     """Groups, departments, people, and the demo's own limits. Returns the demo accounts by their name in contract.md.
 
-    `hashes`: account -> password hash, made by the caller because hashing takes time. `groups`: how many in all
-    (default: what the plan expects). Raises Conflict where people work already.
+    `hashes`: account -> password hash, made by the caller because hashing takes time. `groups`: how many below the
+    villages (default: what the plan expects, else two each; none where the plan has no groups). Raises Conflict where people work already.
     """
     if Member.objects.filter(township_code=township.pk).exists():
         raise Conflict(
@@ -86,9 +91,10 @@ def seed(
     villages = list(Grid.objects.active().filter(township_code=township.pk, kind=Kind.VILLAGE).for_list())
     if not villages:
         raise Conflict(_("The township has no villages yet."), code="no_villages")
-    expected = township.expected.get(Kind.GROUP, 0) if groups is None else groups
-    add_grids(grids=list(_groups(villages, expected)), township_code=township.pk, started_on=since)
-    create_departments(township=township.grid, names=DEPARTMENTS, from_plan=False)
+    add_grids(grids=_groups(township, villages, groups), township_code=township.pk, started_on=since)
+    there = set(Department.objects.filter(township=township.grid).values_list("name", flat=True))
+    names = [name for name in DEPARTMENTS if name not in there]
+    create_departments(township=township.grid, names=names, from_plan=False)
     accounts = _people(township, hashes, since)
     accounts["admin"] = _technical_administrator(_free_names(township.pk)["admin"], hashes.get("admin", ""))
     add_demo_rules(township=township.grid, limits=limits)
@@ -96,12 +102,25 @@ def seed(
     return accounts
 
 
-def _groups(villages: Sequence[Grid], total: int) -> Iterator[NewGrid]:
-    """As even as it goes, the first villages by code get one more: 143 over 22 are 11 × 7 and 11 × 6."""
-    each, more = divmod(total, len(villages))
-    for index, village in enumerate(villages):
+def _groups(township: Township, villages: Sequence[Grid], total: int | None) -> list[NewGrid]:
+    """The groups of every depth that the plan has, those above first."""
+    made: list[NewGrid] = []
+    above = [NewGrid(village.code, village.name) for village in villages]
+    for tier in Tier.objects.filter(township=township, kind=Kind.GROUP).order_by("depth"):
+        number = total if tier.depth == FIRST_GROUPS else None
+        if number is None:
+            number = tier.expected_count if tier.expected_count is not None else PER_PARENT * len(above)
+        above = list(_spread(above, number, tier.name if len(tier.name) <= LONGEST_WORD else "组"))
+        made += above
+    return made
+
+
+def _spread(above: Sequence[NewGrid], total: int, word: str) -> Iterator[NewGrid]:
+    """As even as it goes, the first by code get one more: 143 over 22 are 11 × 7 and 11 × 6."""
+    each, more = divmod(total, max(1, len(above)))
+    for index, parent in enumerate(above):
         for number in range(1, each + (index < more) + 1):
-            yield NewGrid(f"{village.code}{number:03d}", f"{village.name}{chinese_number(number)}组")
+            yield NewGrid(f"{parent.code}{number:03d}", f"{parent.name}{chinese_number(number)}{word}")
 
 
 def _people(township: Township, hashes: Mapping[str, str], since: date) -> dict[str, User]:
@@ -150,8 +169,9 @@ def _accounts_by_post(posts: Sequence[Post]) -> dict[int, str]:
         if village is not None:
             towns = sorted({post.village_code for post in posts if post.village_code})
             fitting = [post for post in fitting if post.village_code == towns[min(village, len(towns) - 1)]]
-        if nth < len(fitting) and fitting[nth].pk not in found:
-            found[fitting[nth].pk] = name
+        free = [post for post in fitting if post.pk not in found]
+        if nth < len(fitting) and free:
+            found[(fitting[nth] if fitting[nth] in free else free[0]).pk] = name
 
     give("township", RoleCode.CLERK)
     give("township2", RoleCode.CLERK, 1)
@@ -160,7 +180,8 @@ def _accounts_by_post(posts: Sequence[Post]) -> dict[int, str]:
     give("worker2", RoleCode.WORKER, village=1)
     give("department", RoleCode.OFFICER)
     give("supervisor", RoleCode.ASSESSOR)
-    give("leader", RoleCode.CONTACT_LEADER, village=0)
+    leads = any(post.role.code == RoleCode.CONTACT_LEADER for post in posts)
+    give("leader", *((RoleCode.CONTACT_LEADER, 0, 0) if leads else (RoleCode.LEADER,)))
     give("auditor", RoleCode.AUDITOR)
     return found
 

@@ -74,6 +74,9 @@ def _hand_over(incident: Incident, people: People, dice: random.Random) -> Step 
 
 def _accepted(matter: Matter, people: People, dice: random.Random) -> Step:
     incident = matter.incident
+    spec, leader = incident.procedure.spec, people.leader()
+    if spec.needs_approval(important=incident.important) and not incident.approved_at and leader:
+        return Step(leader, "approve", {"note": matters.APPROVED})
     user, kind = _responsible(incident, people), _kind(incident)
     if kind == Kind.GROUP or habits.handles_itself(dice):
         return Step(user, "start", {})
@@ -127,7 +130,7 @@ NEXT: Mapping[str, Callable[[Matter, People, random.Random], Step | None]] = {
 
 def result_of(incident: Incident) -> str:
     """What the library says became of such a matter."""
-    known = matters.MATTERS.get(incident.category.code, matters.ANY)
+    known = matters.of(incident.category.code, incident.category.kind)
     return next((it.result for it in known if it.title == incident.title), matters.ANY[0].result)
 
 

@@ -145,10 +145,10 @@ class Work:
 
     # --- matters ------------------------------------------------------------------------------------------------
     def _somebody_reports(self) -> None:
-        shares = {code: share for code, share in matters.SHARES.items() if code in self.people.categories}
-        code = habits.pick(self.dice, shares or dict.fromkeys(self.people.categories, 1.0))
+        shares = {code: matters.SHARES.get(code, matters.OTHERS) for code in self.people.categories}
+        code = habits.pick(self.dice, shares)
         grid = habits.one_of(self.dice, self.people.walked)
-        matter = habits.one_of(self.dice, matters.MATTERS.get(code, matters.ANY))
+        matter = habits.one_of(self.dice, matters.of(code, self.people.categories[code].kind))
         source = habits.pick(self.dice, {Source.RESIDENT: 60, Source.BELOW: 32, Source.ABOVE: 8})
         worker = self.people.worker(grid)
         user = self.people.clerk() if source == Source.ABOVE or worker is None else worker

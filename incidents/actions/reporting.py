@@ -130,7 +130,7 @@ def _receive(incident: Incident, user: User, person: Any, happened_at: datetime 
     _check(incident, reporter if for_other else None, happened_at)
     _refuse_twin(incident)
     spec = incident.procedure.spec
-    unit_code = incident.township_code if spec.start == "township" else str(incident.grid_id)
+    unit_code = _first_unit(incident, spec)
     helper_codes = _helper_codes(incident, spec, unit_code)
     holders = Appointment.objects.responsible_for_all([unit_code, *helper_codes])
     holder = holders.get(unit_code)
@@ -170,6 +170,13 @@ def _refuse_twin(incident: Incident) -> None:
     if twin is not None:
         text = _("This number of the superior body stands already as %(number)s.") % {"number": twin.number}
         raise Conflict(text, code="known_external_no", errors={"external_no": [text]})
+
+
+def _first_unit(incident: Incident, spec: ProcedureSpec) -> str:
+    """Who receives the report: the township, the village, or the grid named, which may lie above both."""
+    if spec.start == "township":
+        return incident.township_code
+    return (spec.start == "village" and incident.village_code) or str(incident.grid_id)
 
 
 def _reporter(person: Any, member: Member | None, grid: Grid) -> Member:

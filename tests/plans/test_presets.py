@@ -1,0 +1,301 @@
+"""All ten plans from their files: what is in them, what loading makes of them, and that a township can work under each."""
+
+import re
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from gridgov.plans import loader
+from gridgov.plans.actions import load_plan, set_up
+from gridgov.plans.divisions import demo_place, shipped_places
+from gridgov.plans.schema import RuleSpec
+from gridgov.simulation.people import People
+from gridgov.simulation.seed import seed
+from gridgov.simulation.working import simulate
+from grids.actions import check_setup
+from grids.enums import Kind
+from grids.models import Grid, Rule, Tier, Township
+from grids.querysets import forget_calendars
+from incidents.actions import perform, report
+from incidents.enums import Status
+from incidents.loop_check import breaches
+from incidents.models import Category, Incident, Procedure
+from members.models import Department, Duty, Post
+
+pytestmark = pytest.mark.django_db
+PLANS = range(1, 11)
+TOWN = "320371101"
+
+# Grid rules, roles, duties, procedures, rules of matters, must-report, must-arrive, visits, patrols and other duties that
+# each plan has: G 6 means P6-G1 to P6-G6. By hand, from the reading of the plans.
+IN_SCOPE = {
+    1: {"G": 1, "R": 7, "D": 12, "I": 2, "C": 1, "T": 1, "O": 3},
+    2: {"R": 7, "D": 7, "I": 1, "C": 1, "T": 1, "O": 5},
+    3: {"R": 10, "D": 16, "I": 4, "C": 3, "M": 2, "V": 4, "O": 5},
+    4: {"G": 10, "R": 7, "D": 24, "I": 4, "C": 9, "V": 3, "T": 1, "O": 5},
+    5: {"G": 6, "R": 7, "D": 18, "I": 1, "V": 10, "O": 6},
+    6: {"G": 6, "R": 9, "D": 20, "I": 2, "C": 3, "M": 5, "V": 7, "T": 2, "O": 2},
+    7: {"G": 2, "R": 4, "D": 16, "I": 2, "C": 3, "T": 2, "O": 3},
+    8: {"G": 4, "R": 4, "D": 17, "I": 1, "T": 3, "O": 6},
+    9: {"G": 5, "R": 13, "D": 21, "I": 1, "C": 1, "T": 4, "O": 5},
+    10: {"G": 4, "R": 7, "D": 15, "I": 4, "C": 2, "M": 3, "Q": 4, "V": 9, "T": 1, "O": 2},
+}
+TIERS = {
+    1: ["镇", "村、企业、单位"],
+    2: ["镇", "村"],
+    3: ["乡", "村（居）", "片、组"],
+    4: ["一级网格平台", "二级网格", "三级网格"],
+    5: ["乡镇", "农村社区服务站", "网格"],
+    6: ["一级网格", "二级网格", "三级网格"],
+    7: ["一级网络", "二级网络", "三级网络"],
+    8: ["总网格", "村级网格", "责任网格"],
+    9: ["一级网格（总网格）", "二级网格（大网格）", "三级网格（小网格）"],
+    10: ["乡", "一级网格", "二级网格", "三级网格"],
+}
+EXPECTED = {
+    2: {"village": 1},
+    4: {"village": 37},
+    6: {"village": 22, "group": 143},
+    9: {"township": 1, "village": 8, "group": 58},
+    10: {"village": 9},
+}
+# Words of what no product for a township may ask about people; none of them is in any rule.
+NEVER = re.compile("邪教|信教|宗教|上访|信访|吸毒|戒毒|刑满|刑释|矫正|计生|计划生育|超生|精神病|艾滋")
+
+
+def small(plan: int, villages: int = 2) -> Township:
+    forget_calendars()
+    named = [
+        (f"{TOWN}{200 + n}", f"{word}村") for n, word in zip(range(1, villages + 1), "甲乙丙", strict=False)
+    ]
+    return set_up(code=TOWN, name="徐庄镇", villages=named, plan=plan)
+
+
+def walked(number: int, *, groups: int | None = None) -> tuple[Township, People]:
+    town = small(number)
+    seed(township=town, hashes={}, groups=groups)
+    town.refresh_from_db()
+    return town, People.of(town.grid, seed=1)
+
+
+@pytest.mark.parametrize("number", PLANS)
+def test_every_rule_in_scope_is_there_with_its_clause_and_nothing_else(number):
+    wanted = {
+        f"P{number}-{letter}{n}" for letter, last in IN_SCOPE[number].items() for n in range(1, last + 1)
+    }
+    town = small(number)
+    rules = Rule.objects.filter(township=town)
+    have = {rule.rule_id for rule in rules if rule.rule_id.split("-")[1][0] in "GRDICMQVTO"}
+    assert have == wanted
+    assert all(rule.clause.startswith(f"《{town.plan_title}》第") for rule in rules)
+    assert not [rule.rule_id for rule in rules if rule.rule_id.split("-")[1][0] in "ZN"]
+    assert not [rule.rule_id for rule in rules if NEVER.search(rule.text)]
+
+
+@pytest.mark.parametrize("number", PLANS)
+def test_loading_a_second_time_changes_nothing(number):
+    small(number)
+    changes = load_plan(number=number, township_code=TOWN)
+    assert (changes.added, changes.updated, changes.kept) == ([], [], [])
+
+
+@pytest.mark.requirement("R2")
+@pytest.mark.parametrize("number", PLANS)
+def test_the_tiers_carry_the_plans_own_labels(number):
+    town = small(number)
+    shown = Tier.objects.filter(township=town).order_by("depth")
+    assert [tier.label for tier in shown] == TIERS[number]
+    assert [tier.kind for tier in shown] == ["township", "village", "group", "group"][: len(TIERS[number])]
+
+
+@pytest.mark.requirement("R4")
+@pytest.mark.parametrize("number", PLANS)
+def test_expected_counts_are_compared_with_what_is_there(number):
+    town = small(number)
+    assert town.expected == EXPECTED.get(number, {})
+    missing = {count.tier.kind: count.missing for count in check_setup(town).counts}
+    there = {"township": 1, "village": 2, "group": 0}
+    assert missing == {kind: max(0, wanted - there[kind]) for kind, wanted in town.expected.items()}
+
+
+@pytest.mark.requirement("R80")
+@pytest.mark.parametrize("number", PLANS)
+def test_disputes_and_security_hazards_can_be_recorded(number):
+    town = small(number)
+    kinds = dict(Category.objects.filter(township=town.grid).values_list("code", "kind"))
+    assert (kinds["dispute"], kinds["security_hazard"]) == ("dispute", "hazard")
+
+
+@pytest.mark.requirement("R82")
+@pytest.mark.parametrize("number", [8, 9])
+def test_plans_of_the_living_environment_offer_its_categories(number):
+    town = small(number)
+    offered = Category.objects.filter(township=town.grid, kind="environment")
+    assert offered.count() == {8: 8, 9: 1}[number]
+
+
+@pytest.mark.parametrize("number", PLANS)
+@pytest.mark.parametrize("groups", [0, None])
+def test_a_matter_of_each_category_is_reported_accepted_handled_and_closed(number, groups):
+    _town, people = walked(number, groups=groups)
+    grid = people.walked[-1]
+    for category in people.categories.values():
+        incident = report(
+            user=people.worker(grid),
+            grid=grid,
+            category=category,
+            description="路边有一堆杂物。",
+            occurred_at=None,
+        ).incident
+        for action in ("accept", "start", "submit_result", "verify", "return_visit", "close"):
+            incident = step(people, incident, action)
+        assert incident.status == Status.CLOSED, (number, category.code)
+    assert list(breaches()) == []
+
+
+def step(people: People, incident: Incident, action: str) -> Incident:
+    incident = Incident.objects.for_list().get(pk=incident.pk)
+    spec = incident.procedure.spec
+    needed = {"return_visit": spec.needs_visit(important=incident.important)}
+    user = people.users[incident.responsible_member_id]
+    if not needed.get(action, True):
+        return incident
+    if action == "start" and spec.needs_approval(important=incident.important):
+        return perform(user=people.leader(), incident=incident, action="approve", note="同意").incident
+    given = {
+        "submit_result": {"note": "已清理。"},
+        "return_visit": {"happened": True, "solved": True},
+    }.get(action, {})
+    if action in {"verify", "return_visit"}:
+        there = people.coordinators[str(incident.responsible_grid_id)]
+        user = next((one for one in there if one.member.pk != incident.handler_member_id), there[0])
+    return perform(user=user, incident=incident, action=action, **given).incident
+
+
+@pytest.mark.parametrize("number", PLANS)
+def test_two_days_of_work_leave_a_closed_loop(number):
+    town, _people = walked(number)
+    done = simulate(township=town, days=2, seed=number)
+    assert done["arrived"] > 5
+    assert done["accepted"] > 0
+    assert list(breaches()) == []
+
+
+@pytest.mark.parametrize("number", PLANS)
+def test_every_demo_account_has_somebody(number):
+    town = small(number, villages=1 if number == 2 else 2)
+    people = seed(township=town, hashes={})
+    assert set(people) == {
+        "admin", "township", "township2", "village", "worker", "worker2", "department", "supervisor", "leader", "auditor",
+    }  # fmt: skip
+    assert len({user.pk for user in people.values()}) == len(people)
+
+
+@pytest.mark.parametrize(
+    ("number", "by_depth"),
+    [(1, {1: 15}), (2, {1: 1}), (4, {1: 27, 2: 54}), (9, {1: 8, 2: 58}), (10, {1: 9, 2: 18, 3: 36})],
+)
+def test_the_demo_has_the_tree_of_its_plan(number, by_depth):
+    (code, name), villages = demo_place(number)
+    town = set_up(code=code, name=name, villages=villages, plan=number)
+    seed(township=town, hashes={})
+    for depth, count in by_depth.items():
+        assert Grid.objects.filter(township_code=code, depth=depth).count() == count
+    assert Grid.objects.filter(township_code=code).exclude(depth__in=[0, *by_depth]).count() == 0
+
+
+def test_a_demo_place_is_there_for_every_plan():
+    assert shipped_places() == list(PLANS)
+
+
+def test_departments_of_the_plan_come_with_it_and_stay_given_up():
+    town = small(1)
+    made = Department.objects.filter(township=town.grid)
+    assert sorted(made.values_list("name", "from_plan")) == [("司法所", True), ("派出所", True)]
+    assert Post.objects.filter(department__in=made).count() == 2
+    made.filter(name="派出所").update(is_active=False)
+    assert not load_plan(number=1, township_code=TOWN)
+    seed(township=town, hashes={})
+    assert Department.objects.filter(township=town.grid, name="派出所").count() == 1
+
+
+@pytest.mark.requirement("R3")
+def test_two_depths_of_groups_go_up_one_at_a_time():
+    _town, people = walked(10)
+    deepest = Grid.objects.filter(township_code=TOWN, depth=3).order_by("code").first()
+    incident = report(
+        user=people.worker(deepest),
+        grid=deepest,
+        category=people.categories["dispute"],
+        description="院墙争议",
+    ).incident
+    seen = [incident.responsible_grid.depth]
+    for _level in range(3):
+        user = people.users[incident.responsible_member_id]
+        incident = perform(user=user, incident=incident, action="escalate", reason="化解不了").incident
+        seen.append(incident.responsible_grid.depth)
+    assert seen == [3, 2, 1, 0]
+
+
+@pytest.mark.parametrize("number", PLANS)
+def test_a_dry_run_says_what_would_be_added_and_adds_nothing(number, capsys):
+    town = small(number)
+    Category.objects.filter(township=town.grid, code="dispute").delete()
+    Rule.objects.filter(township=town).first().delete()
+    before = (Rule.objects.count(), Category.objects.count(), Procedure.objects.count(), Duty.objects.count())
+    call_command("load_plan", str(number), township=TOWN, dry_run=True)
+    said = capsys.readouterr().out
+    assert "added category dispute" in said
+    assert "2 changes (dry run" in said
+    after = (Rule.objects.count(), Category.objects.count(), Procedure.objects.count(), Duty.objects.count())
+    assert after == before
+
+
+@pytest.mark.parametrize("number", PLANS)
+def test_what_a_township_changed_itself_is_kept_and_named(number):
+    town = small(number)
+    Category.objects.filter(township=town.grid, code="dispute").update(name="我镇的叫法")
+    changes = load_plan(number=number, township_code=TOWN)
+    assert (changes.added, changes.updated, changes.kept) == ([], [], ["category dispute"])
+    assert Category.objects.get(township=town.grid, code="dispute").name == "我镇的叫法"
+
+
+def test_a_plan_that_does_not_exist_is_refused_by_the_command():
+    small(1)
+    with pytest.raises(CommandError, match="11"):
+        call_command("load_plan", "11", township=TOWN)
+
+
+@pytest.mark.parametrize("letter", ["Z", "N"])
+def test_a_clause_out_of_scope_does_not_pass_the_schema(tmp_path, letter):
+    text = loader.preset_path(2).read_text(encoding="utf-8")
+    broken = tmp_path / "p02.yaml"
+    broken.write_text(text.replace("{id: P2-T1,", f"{{id: P2-{letter}1,"), encoding="utf-8")
+    with pytest.raises(loader.BadPreset, match=f"P2-{letter}1"):
+        loader.read(broken)
+
+
+def test_a_rule_of_another_plan_does_not_pass_the_schema(tmp_path):
+    text = loader.preset_path(2).read_text(encoding="utf-8")
+    broken = tmp_path / "p02.yaml"
+    broken.write_text(text.replace("{id: P2-T1,", "{id: P3-T1,"), encoding="utf-8")
+    with pytest.raises(loader.BadPreset, match="P3-T1 is of another plan"):
+        loader.read(broken)
+
+
+@pytest.mark.parametrize(
+    ("at", "clause"),
+    [
+        ("二(一)", "《甲》第二部分（一）"),
+        ("二(二).3", "《甲》第二部分（二）第3项"),
+        ("八.5", "《甲》第八部分（五）"),
+        ("五(一); 七", "《甲》第五部分（一）、第七部分"),
+    ],
+)
+def test_a_clause_reads_as_the_plan_is_divided(at, clause):
+    assert RuleSpec(id="P5-G1", at=at, text="网格不留空白。").clause("甲") == clause
+
+
+def test_plans_one_and_two_have_no_group_tier():
+    for number in (1, 2):
+        assert all(tier.kind != Kind.GROUP for tier in loader.preset(number).tiers)
