@@ -6,11 +6,12 @@ page of ids of each, UNION, then one fetch by id (rules.md, reading lists): neve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from django.apps import apps
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, Subquery
 
@@ -76,6 +77,17 @@ class ListFilters:
         return found
 
 
+MOST_CHANGES = 2000  # steps that one call looks at; who stayed away longer loads the list anew
+OVERLAP = timedelta(seconds=60)  # a step may be written a little after its time
+
+
+class Changes(NamedTuple):
+    """`gone`: ids of what the user saw and may no longer see."""
+
+    page: Page[Incident]
+    gone: list[Any]
+
+
 class IncidentQuerySet(models.QuerySet["Incident"]):
     def visible_to(self, user: Any) -> IncidentQuerySet:
         """By place or part; for one object or a handful by key. The one rule of who sees which matter."""
@@ -125,6 +137,33 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
             .order_by(*order(backwards=backwards))
         )
         return page_of(list(rows), key, size)
+
+    def changed_for(
+        self, user: Any, since: datetime, key: Key | None = None, size: int = PAGE_SIZE
+    ) -> Changes | None:
+        """What changed since then, with a minute's overlap, and what the user may no longer see; four queries.
+
+        Every change is a step of the history, so the history is asked. None: too much has changed, or the user's own posts
+        have, so that only the whole list tells what there is.
+        """
+        if _posts_ended(user, since):
+            return None
+        steps = self._steps_since(user, since - OVERLAP)
+        if len(steps) > MOST_CHANGES:
+            return None
+        ids = {step["incident_id"] for step in steps}
+        visible = set(self.visible_to(user).filter(pk__in=ids).values_list("pk", flat=True))
+        backwards = key is not None and key.backwards
+        rows = self.filter(pk__in=visible).select_related(*RELATED).order_by(*order(backwards=backwards))
+        page = page_of(list((rows.filter(key.condition()) if key else rows)[: size + 1]), key, size)
+        seen = _was_seen_by(user)
+        return Changes(page, sorted({step["incident_id"] for step in steps if seen(step)} - visible))
+
+    def _steps_since(self, user: Any, since: datetime) -> list[dict[str, Any]]:
+        towns = {place.code[:9] for place in places_of(user)[Verb.SEE]} | set(standing_of(user).townships)
+        rows = self._related("history").filter(township_code__in=towns, entered_at__gte=since)
+        columns = ("incident_id", "changed", "data", "from_grid_id", "from_department_id")
+        return list(rows.order_by("entered_at").values(*columns)[: MOST_CHANGES + 1])
 
     def count_for(self, user: Any, filters: ListFilters | None = None, ceiling: int = 1000) -> int:
         """How many rows the list has; from `ceiling` on it answers `ceiling + 1` (shown as "1000+")."""
@@ -195,6 +234,30 @@ def part_conditions(standing: Standing) -> list[Q]:
 
 def _one_or_many(column: str, values: Sequence[Any]) -> Q:
     return Q(**{column: values[0]}) if len(values) == 1 else Q(**{f"{column}__in": values})
+
+
+def _posts_ended(user: Any, since: datetime) -> bool:
+    """Whether the user lost a post since then: what it gave sight of is gone as a whole."""
+    member = standing_of(user).member
+    if member is None:
+        return False
+    held = apps.get_model("members", "Appointment")._default_manager.filter(member=member)
+    ended: bool = held.filter(until__gte=clock.local(since).date(), until__lte=clock.today()).exists()
+    return ended
+
+
+def _was_seen_by(user: Any) -> Callable[[Mapping[str, Any]], bool]:
+    """Whether the step's matter lay, before the step, where the user sees: by its place then, or the unit that had it."""
+    places, departments = places_of(user)[Verb.SEE], standing_of(user).departments
+
+    def seen(step: Mapping[str, Any]) -> bool:
+        before = step["changed"].get("fields", {})
+        codes = (step["from_grid_id"], before.get("grid_id"), step["data"].get("old"))
+        return step["from_department_id"] in departments or any(
+            place.covers(str(code)) for code in codes if code for place in places
+        )
+
+    return seen
 
 
 class PartQuerySet(models.QuerySet["Part"]):

@@ -89,6 +89,6 @@ def test_pages_of_the_documentation_come_from_this_server_only(client, db):
 
 def test_document_names_nothing_that_is_not_built():
     text = document("en")
-    for later in ("geojson", "locate", "updated_since", "visits", "sweeps", "appeals"):
+    for later in ("geojson", "locate", "visits", "sweeps", "appeals"):
         assert later not in text
     assert APIClient().get("/api/v1/visits/").status_code == 404

@@ -49,7 +49,18 @@ class IncidentQuery(Strict):
             "initials; where one works on the matter also in requester and parties and the end of their phone numbers."
         ),
     )
+    updated_since = Moment(
+        required=False,
+        help_text=gettext_lazy(
+            "The `as_of` of an earlier answer: what changed since then. Not together with filters."
+        ),
+    )
     cursor = Cursor(required=False)
+
+    def validate(self, attrs: Any) -> Any:
+        if "updated_since" in attrs and set(attrs) - {"updated_since", "cursor"}:
+            raise serializers.ValidationError({"updated_since": [_("Not together with filters.")]})
+        return attrs
 
 
 class RequesterInput(Strict):

@@ -1,12 +1,15 @@
 """Matters over REST: fetch through scope, one action, answer."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.http import FileResponse, Http404
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,6 +23,7 @@ from gridgov.common.api.schema import REPLAYED_HEADER, repeatable
 from gridgov.common.api.views import AnyFormat, View, checked, one, ready
 from gridgov.common.errors import DomainError, Invalid
 from gridgov.common.models import User
+from gridgov.common.paging import Key, Page
 from grids.models import Rule
 from incidents import due
 from incidents.actions import Outcome, attach, perform, report
@@ -55,6 +59,11 @@ from incidents.search.reading import search
 from incidents.workflow import TRANSITIONS
 
 MOST_AT_ONCE = 100
+GONE = serializers.ListField(
+    child=serializers.UUIDField(),
+    required=False,
+    help_text=gettext_lazy("With updated_since: what one saw and may no longer see."),
+)
 
 
 class CategoryList(View):
@@ -92,15 +101,18 @@ def _category(row: Category, known: dict[tuple[str, str], Rule]) -> dict[str, An
 
 class IncidentList(View):
     @extend_schema(
-        operation_id="incidents", parameters=[IncidentQuery], responses=page_of(IncidentSerializer)
+        operation_id="incidents", parameters=[IncidentQuery], responses=page_of(IncidentSerializer, gone=GONE)
     )
     def get(self, request: Request) -> Response:
         """What one sees, newest arrival first."""
         asked = self.asked(IncidentQuery)
         as_of = clock.now()
-        key = asked.pop("cursor", None)
+        key, since = asked.pop("cursor", None), asked.pop("updated_since", None)
         filters = ListFilters(**asked)
-        if filters.q:
+        more: dict[str, Any] = {}
+        if since is not None:
+            page, more = _changes(request.user, since, key)
+        elif filters.q:
             page = search(request.user, filters, key).page
         else:
             page = Incident.objects.page_for(request.user, filters, key)
@@ -110,6 +122,7 @@ class IncidentList(View):
             following=page.next.encode() if page.next else None,
             before=page.previous.encode() if page.previous else None,
             as_of=as_of,
+            **more,
         )
 
     @extend_schema(
@@ -123,6 +136,14 @@ class IncidentList(View):
         given = self.taken(ReportInput)
         outcome = _report(request.user, given, Named(request.user, [given]))
         return answer(in_brief(outcome.incident), replayed=outcome.replayed)
+
+
+def _changes(user: User, since: datetime, key: Key | None) -> tuple[Page[Incident], dict[str, Any]]:
+    found = Incident.objects.changed_for(user, since, key)
+    if found is None:
+        text = _("Too much has changed since then; load the whole list.")
+        raise Invalid(text, code="load_anew", errors={"updated_since": [text]})
+    return found.page, {"gone": [str(pk) for pk in found.gone]}
 
 
 def _report(user: User, given: dict[str, Any], named: Named) -> Outcome:

@@ -69,6 +69,7 @@ class Transition(Repeatable):
         ]
         indexes = [
             models.Index(fields=["township_code", "action", "happened_at"], name="history_figures"),
+            models.Index(fields=["township_code", "entered_at"], name="history_news"),
             models.Index(
                 fields=["batch", "user"], condition=models.Q(batch__isnull=False), name="history_batch"
             ),

@@ -28,6 +28,7 @@ def listing(
     following: str | None,
     before: str | None,
     as_of: datetime,
+    **more: Any,
 ) -> Response:
     """The answer of a list; `following` and `before` are cursors, `as_of` the moment the list was asked."""
     return Response(
@@ -36,17 +37,21 @@ def listing(
             "previous": link(request, before),
             "results": results,
             "as_of": serializers.DateTimeField().to_representation(as_of),
+            **more,
         }
     )
 
 
-def page_of(item: type[serializers.BaseSerializer[Any]]) -> type[serializers.Serializer[Any]]:
-    """The schema of a page of `item`."""
+def page_of(
+    item: type[serializers.BaseSerializer[Any]], **more: serializers.Field[Any, Any, Any, Any]
+) -> type[serializers.Serializer[Any]]:
+    """The schema of a page of `item`; `more` are fields of this list alone."""
     fields = {
         "next": serializers.CharField(allow_null=True, help_text=_("Address of the next page.")),
         "previous": serializers.CharField(allow_null=True, help_text=_("Address of the page before.")),
         "results": item(many=True),
         "as_of": serializers.DateTimeField(),
+        **more,
     }
     return type(
         f"{item.__name__.removesuffix('Serializer')}PageSerializer", (serializers.Serializer,), fields
