@@ -82,6 +82,13 @@ class Purpose(models.TextChoices):
     TOTAL = "total", _("the whole matter")
 
 
+class AssistKind(models.TextChoices):
+    """Why a unit beside the lead has a task."""
+
+    ASSIST = "assist", _("assists")
+    WHISTLE = "whistle", _("called to report in")
+
+
 class OnOverdue(models.TextChoices):
     SUPERVISE = "supervise", _("supervise: responsibility stays")
     RAISE = "raise", _("raise: responsibility moves when the level above accepts")

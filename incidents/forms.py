@@ -20,8 +20,8 @@ from grids.models import Grid
 from grids.querysets import any_of, places_of
 from incidents.actions.notices import TEXTS as NOTICES
 from incidents.enums import Card, Grade, Source
-from incidents.models import Category, Incident, Upload
-from incidents.permissions import main_matter
+from incidents.models import AssistTask, Category, Incident, Upload
+from incidents.permissions.conditions import main_matter
 from incidents.workflow import ARGUMENTS, ENTRY
 from members.forms import entry_fields, people_named
 from members.models import Department, Member
@@ -107,6 +107,11 @@ FIELDS: Mapping[str, Callable[[], forms.Field]] = {
     "until": lambda: MomentField(label=_("Until when")),
     "level": lambda: forms.ChoiceField(label=_("Level"), choices=Card.choices, widget=forms.RadioSelect),
     "reply_due": lambda: MomentField(label=_("Reply by")),
+    "assisting": lambda: forms.MultipleChoiceField(
+        label=_("Assisting units"),
+        widget=forms.SelectMultiple(attrs={"size": 6}),
+        help_text=_("Hold Ctrl to choose several."),
+    ),
     "body": lambda: forms.CharField(label=_("Superior body"), max_length=80),
     "number": lambda: forms.CharField(label=_("Its reference"), max_length=40),
     "reply": lambda: forms.CharField(label=_("Reply"), **WORDS),  # type: ignore[arg-type]
@@ -132,6 +137,7 @@ RESOLVED = (
     "into",
     "category",
     "grid",
+    "assisting",
     *PARTS_OF["told"],
     *PARTS_OF["limit"],
 )
@@ -257,6 +263,8 @@ class ActionForm(forms.Form):
             return Category.objects.get(township=self.incident.township_code, code=value)
         if name == "grid":
             return Grid.objects.get(pk=value)
+        if name == "assisting":
+            return [self._named("to", one) for one in value]
         kind, _sep, key = value.partition(":")
         return Department.objects.get(pk=key) if kind == "department" else Grid.objects.get(pk=key)
 
@@ -278,6 +286,27 @@ def targets(user: User, incident: Incident, action: str) -> Choices:
         rows = [(f"department:{pk}", name) for pk, name in departments.values_list("pk", "name")]
         found = [(_("Departments"), rows), *found]
     return [("", _("– choose –")), *found]
+
+
+def _assistants(_user: User, incident: Incident, action: str) -> Choices:
+    """Departments and villages of the township; for a release those whose task is open."""
+    if action == "release_assist":
+        tasks = AssistTask.objects.open_in(incident)
+        return [
+            (f"department:{t.department_id}" if t.department_id else f"grid:{t.grid_id}", str(t.unit))
+            for t in tasks
+        ]
+    town = {"township_code": incident.township_code}
+    departments = Department.objects.active().filter(**town).order_by("pk").values_list("pk", "name")
+    villages = (
+        Grid.objects.active().filter(kind=Kind.VILLAGE, **town).order_by("pk").values_list("pk", "name")
+    )
+    found = [(_("Departments"), [(f"department:{pk}", name) for pk, name in departments])]
+    return (
+        found
+        if action == "whistle"
+        else [*found, (_("Villages"), [(f"grid:{pk}", name) for pk, name in villages])]
+    )
 
 
 def _categories(user: User, incident: Incident, _action: str) -> Choices:
@@ -312,8 +341,9 @@ CHOICES: Mapping[str, Callable[[User, Incident, str], Choices]] = {
     "to": targets,
     "category": _categories,
     "grid": _places,
+    "assisting": _assistants,
 }
-NAMED = ("to", "into", "category", "grid")
+NAMED = ("to", "into", "category", "grid", "assisting")
 
 
 class ReportForm(forms.Form):

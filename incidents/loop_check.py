@@ -21,6 +21,8 @@ from gridgov.common.worktime import due_at
 from grids.models import Calendar
 from incidents.enums import Purpose, Status
 from incidents.models import (
+    AssistTask,
+    AssistTold,
     ClockEvent,
     Escalation,
     ExtensionRequest,
@@ -264,6 +266,23 @@ def _extensions_are_marked(scope: Q) -> Iterator[Breach]:
     )
 
 
+def _assisting_is_as_it_says(scope: Q) -> Iterator[Breach]:
+    open_task = AssistTask.objects.open().filter(incident=OuterRef("pk"))
+    rows = Incident.objects.filter(scope).annotate(has_task=Exists(open_task))
+    wrong = rows.filter(Q(is_assisted=True, has_task=False) | Q(is_assisted=False, has_task=True))
+    yield from _each(wrong, _("its assisting tasks are not as it says"))
+    ended = rows.filter(is_open=False, has_task=True)
+    yield from _each(ended, _("it has ended, but an assisting task is open"))
+    told = AssistTold.objects.filter(task=OuterRef("pk"))
+    tasks = AssistTask.objects.filter(scope).filter(
+        Q(done_at=None, is_late=False, due_at__isnull=False) & ~Q(tell_at=F("due_at"))
+        | Q(is_late=True) & ~Exists(told)
+        | Q(done_at__isnull=False, tell_at__isnull=False)
+    )
+    for (number,) in tasks.order_by().values_list("incident__number").iterator(CHUNK):
+        yield Breach(number, _("an assisting task is late and nobody was told, or will be"))
+
+
 CHECKS: tuple[Callable[[Q], Iterator[Breach]], ...] = (
     _unit_exists,
     _member_is_able,
@@ -283,6 +302,7 @@ CHECKS: tuple[Callable[[Q], Iterator[Breach]], ...] = (
     _parts_mirror,
     _escalations_have_their_stage,
     _late_ones_were_told,
+    _assisting_is_as_it_says,
 )
 
 

@@ -24,6 +24,7 @@ from members.querysets import Standing, standing_of
 
 if TYPE_CHECKING:
     from incidents.models import (
+        AssistTask,
         Category,
         Incident,
         Part,
@@ -258,6 +259,25 @@ def _was_seen_by(user: Any) -> Callable[[Mapping[str, Any]], bool]:
         )
 
     return seen
+
+
+class AssistTaskQuerySet(models.QuerySet["AssistTask"]):
+    def open(self) -> AssistTaskQuerySet:
+        return self.filter(done_at=None)
+
+    def open_in(self, incident: Incident) -> AssistTaskQuerySet:
+        return (
+            self.open().filter(incident=incident).select_related("grid", "department", "member", "asked_by")
+        )
+
+    def of(self, standing: Standing) -> AssistTaskQuerySet:
+        """Of the units on which somebody serves."""
+        return self.filter(Q(grid__in=standing.units) | Q(department__in=standing.departments))
+
+    def for_list(self) -> AssistTaskQuerySet:
+        """The most urgent first."""
+        rows = self.select_related("incident", "grid", "department", "member")
+        return rows.order_by(models.F("due_at").asc(nulls_last=True), "asked_at", "id")
 
 
 class PartQuerySet(models.QuerySet["Part"]):

@@ -7,13 +7,14 @@ from django.dispatch import receiver
 
 from grids.actions import succeeded
 from grids.models import Succession
-from incidents.actions import follow_posts, follow_succession
+from incidents.actions import follow_assisting, follow_posts, follow_succession
 from members.actions import responsibility_changed
 
 
 @receiver(responsibility_changed)
 def _follow_posts(sender: Any, codes: Iterable[str], departments: Iterable[int], **kwargs: Any) -> int:
-    return follow_posts(codes=codes, departments=departments)
+    followed = follow_assisting(codes=codes, departments=departments)
+    return follow_posts(codes=codes, departments=departments) + followed
 
 
 @receiver(succeeded)

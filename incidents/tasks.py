@@ -9,11 +9,13 @@ from django.conf import settings
 from gridgov.common import clock
 from gridgov.common.actions import beat
 from incidents.actions import (
+    follow_assisting,
     follow_posts,
     index_waiting,
     remind_replies,
     resume_due,
     sweep,
+    sweep_assisting,
     tell_daily_lists,
 )
 from incidents.models import Upload
@@ -27,7 +29,7 @@ def sweep_overdue() -> int:
     """What is late goes up one level; before that, what waited long enough goes on."""
     resume_due()
     remind_replies()
-    told = sweep()
+    told = sweep() + sweep_assisting()
     beat("sweep", told=told)
     if told:
         logger.info("escalated %s", told)
@@ -49,7 +51,7 @@ def index_for_search() -> int:
 @shared_task
 def follow_appointments() -> int:
     """Appointments that began or ended by date: their open matters change hands."""
-    return follow_posts()
+    return follow_posts() + follow_assisting()
 
 
 @shared_task

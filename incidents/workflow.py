@@ -30,6 +30,8 @@ class Who(StrEnum):
     AT_TOWNSHIP = gettext_noop("at the township")
     SUPERVISED = gettext_noop("at the unit that is supervised")
     REPORTER = gettext_noop("as the one who reported it")
+    LEAD_OR_ABOVE = gettext_noop("at the unit that has the lead, or above")
+    ASSISTING = gettext_noop("at an assisting unit")
     DOER = gettext_noop("as the one who took the last step")
 
 
@@ -122,6 +124,15 @@ TRANSITIONS: Mapping[str, Move] = {
              _("corrected it")),
         Move("merge", _("Merge"), OPEN_STATUSES, _M, _COORDINATE, Who.AT_OR_ABOVE, ("into",), _("merged it")),
         Move("unmerge", _("Unmerge"), (_M,), BEFORE, _COORDINATE, Who.AT_OR_ABOVE, (), _("took it out of the main matter")),
+        Move("assist", _("Ask others to assist"), (_A, _D, _P), None, _EITHER, Who.LEAD_OR_ABOVE, ("assisting",),
+             _("asked others to assist")),
+        Move("whistle", _("Call departments together"), _without(OPEN_STATUSES, _U, _F), None, _LOOK, Who.AT_OR_ABOVE,
+             ("assisting",), _("called departments together")),
+        Move("report_in", _("Report in"), OPEN_STATUSES, None, _HANDLE, Who.ASSISTING, (), _("reported in")),
+        Move("submit_assist", _("Hand in the assisting result"), OPEN_STATUSES, None, _HANDLE, Who.ASSISTING, ("note",),
+             _("handed in the assisting result")),
+        Move("release_assist", _("Release from assisting"), OPEN_STATUSES, None, _EITHER, Who.LEAD_OR_ABOVE,
+             ("assisting", "reason"), _("released from assisting")),
         Move("withdraw", _("Withdraw"), (_R,), _W, (Verb.REPORT,), Who.REPORTER, (), _("withdrew it")),
         Move("void", _("Make void"), _without(ALL_STATUSES, _X), _X, _COORDINATE, Who.AT_TOWNSHIP, ("reason",),
              _("made it void")),
@@ -158,7 +169,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "accept": ("note", "important"),
     "reject": ("reason",),
     "settle": ("note", "told", "files"),
-    "dispatch": ("to", "note", "deadline", "important"),
+    "dispatch": ("to", "note", "deadline", "important", "assisting"),
     "start": ("note",),
     "submit_result": ("note", "files"),
     "send_back": ("reason",),
@@ -193,6 +204,11 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "unmerge": ("note",),
     "withdraw": ("note",),
     "void": ("reason",),
+    "assist": ("assisting", "deadline", "note"),
+    "whistle": ("assisting", "deadline", "note"),
+    "report_in": ("note", "files"),
+    "submit_assist": ("note", "files"),
+    "release_assist": ("assisting", "reason"),
     "undo": (),
 }
 
@@ -221,6 +237,7 @@ LIMIT_KEYS = (
     "group", "village", "township", "department", "verify", "follow_up", "card", "total",
     "refusal",  # within which a unit may refuse what was dispatched to it
     "ruling", "referral",
+    "assist", "whistle",  # of assisting units; without one: as if such a unit had the lead
 )  # fmt: skip
 
 
@@ -259,6 +276,10 @@ class ProcedureSpec(BaseModel):
     def _limit(self, key: str) -> Limit | None:
         found = self.limits.get(key)
         return found.limit if found else None
+
+    def assist_limit(self, kind: str, unit_kind: str) -> Limit | None:
+        """The limit of an assisting task; None: no deadline."""
+        return self._limit(kind) or self._limit(unit_kind)
 
     @property
     def card_limit(self) -> Limit | None:

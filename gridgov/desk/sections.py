@@ -23,7 +23,7 @@ from grids.models import Grid
 from grids.querysets import Place, any_of, places_of
 from incidents.due import moment
 from incidents.enums import PartRole, Status
-from incidents.models import Escalation, Incident, Part, Transition
+from incidents.models import AssistTask, Escalation, Incident, Part, Transition
 from incidents.querysets import ListFilters
 from incidents.receipts import receipts_of
 from incidents.workflow import REPORT
@@ -58,6 +58,7 @@ def sections_of(user: User) -> dict[str, Any]:
     }
     if serves:
         found |= {"figures": figures_of_waiting(user), "tasks": most_urgent(user)}
+        found["assisting"] = list(AssistTask.objects.open().of(standing).for_list()[:TASKS])
     elif sees:
         found |= {"figures": figures_of_area(user), "late": late_in_area(user)}
     if found["in_the_field"] and standing.member is not None:

@@ -3,6 +3,7 @@
 Every action is one atomic block: check, compare-and-set on (status, version), history row, and what follows from it.
 """
 
+from incidents.actions.assisting import follow_assisting, sweep_assisting
 from incidents.actions.daily import tell_daily_lists
 from incidents.actions.files import attach, discard
 from incidents.actions.joining import join
@@ -31,6 +32,7 @@ __all__ = [
     "correct_mediation",
     "discard",
     "drop_mapping",
+    "follow_assisting",
     "follow_posts",
     "follow_succession",
     "index_waiting",
@@ -46,5 +48,6 @@ __all__ = [
     "reveal",
     "save_mapping",
     "sweep",
+    "sweep_assisting",
     "tell_daily_lists",
 ]

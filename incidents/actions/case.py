@@ -17,7 +17,7 @@ from grids.models import Grid
 from incidents.actions.clocks import Clocks
 from incidents.actions.webhooks import tell_outside
 from incidents.enums import PartRole, Status
-from incidents.models import Incident, Part, Supervision, Transition
+from incidents.models import AssistTask, Incident, Part, Supervision, Transition
 from incidents.models.incident import REPEATED
 from incidents.workflow import KEEPS_REFUSAL, is_open
 from members.actions import tell
@@ -99,6 +99,10 @@ class Case(Clocks):
             self.set(is_listed=False, listed_until=None)
         if self.incident.is_supervised:
             self.settle_supervisions()
+        if self.incident.is_assisted:
+            for task in AssistTask.objects.filter(incident=self.incident, done_at=None):
+                self.alter(task, done_at=self.now, is_released=True, tell_at=None)
+            self.set(is_assisted=False)
 
     def settle_supervisions(self, **reply: Any) -> None:
         """Replied to, or ended without a reply."""
@@ -267,19 +271,25 @@ def message_key(incident: Incident, seq: int, action: str) -> str:
 
 def lead_part(incident: Incident) -> Part | None:
     """Sight for a responsible unit whose place does not give it: a department, or a grid off the matter's own line."""
-    shared = {
-        "incident": incident,
-        "role": PartRole.LEAD,
-        "township_code": incident.township_code,
-        "category_id": incident.category_id,
-        "reported_at": incident.reported_at,
-        **{name: getattr(incident, name) for name in REPEATED},
-    }
     if incident.responsible_department_id is not None:
-        return Part(department_id=incident.responsible_department_id, **shared)
+        return part_of(incident, PartRole.LEAD, department_id=incident.responsible_department_id)
     if not str(incident.grid_id).startswith(str(incident.responsible_grid_id)):
-        return Part(member_id=incident.responsible_member_id, **shared)
+        return part_of(incident, PartRole.LEAD, member_id=incident.responsible_member_id)
     return None
+
+
+def part_of(incident: Incident, role: PartRole, **whose: Any) -> Part:
+    """A part with what it repeats of the matter; `whose`: `member_id` or `department_id`."""
+    repeated = {name: getattr(incident, name) for name in REPEATED}
+    return Part(
+        incident=incident,
+        role=role,
+        township_code=incident.township_code,
+        category_id=incident.category_id,
+        reported_at=incident.reported_at,
+        **repeated,
+        **whose,
+    )
 
 
 def _kind_at(incident: Incident) -> str:

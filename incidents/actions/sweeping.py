@@ -68,8 +68,8 @@ class _Batch:
 def _tell_next(rows: Sequence[Incident], at: datetime) -> int:
     told = _told_levels(rows)
     steps = {row.pk: _next_rung(row, told[row.pk]) for row in rows}
-    people = _People(rung for rung in steps.values() if rung is not None)
-    cards = _Cards(at, rows)
+    people = People(rung for rung in steps.values() if rung is not None)
+    cards = Cards(at, rows)
     out = _Batch()
     for row in rows:
         rung = steps[row.pk]
@@ -103,7 +103,7 @@ def _next_rung(row: Incident, told: set[str]) -> Rung | None:
     return next((rung for rung in chain if rung.level not in told), None)
 
 
-class _People:
+class People:
     """Who is told: the one who answers for the grid, for a red card the township's leader."""
 
     def __init__(self, steps: Iterable[Rung]) -> None:
@@ -127,7 +127,7 @@ class _People:
         return held.member if held else None
 
 
-class _Cards:
+class Cards:
     """What the procedures say about going up, asked once per batch; card deadlines are computed once per limit."""
 
     def __init__(self, at: datetime, rows: Sequence[Incident]) -> None:

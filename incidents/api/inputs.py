@@ -19,7 +19,7 @@ from grids.models import Grid
 from grids.querysets import places_of
 from incidents.enums import Card, Grade, PartySide, Source, Status
 from incidents.models import Category, Incident
-from incidents.permissions import main_matter
+from incidents.permissions.conditions import main_matter
 from incidents.search.words import LONGEST_QUESTION
 from members.models import Department, Member
 from members.querysets import standing_of
@@ -246,6 +246,12 @@ class ActionInput(EntryInput, Writing):
     into = serializers.CharField(
         max_length=40, required=False, help_text=gettext_lazy("The main matter: its number or its id.")
     )
+    assisting = serializers.ListField(
+        child=UnitInput(),
+        required=False,
+        max_length=50,
+        help_text=gettext_lazy("Units that assist or are called."),
+    )
     title = serializers.CharField(max_length=80, required=False)
     category = serializers.CharField(max_length=40, required=False)
     grid = serializers.RegexField(CODE, required=False)
@@ -325,8 +331,18 @@ def named_unit(
     departments = Department.objects.visible_to(user).active()
     department = departments.filter(pk=to["department"], township_code=incident.township_code).first()
     if department is None:
-        raise unknown("unknown_department", "to.department", _("There is no such department here."))
+        raise unknown(
+            "unknown_department",
+            field if field != "to.grid" else "to.department",
+            _("There is no such department here."),
+        )
     return department
+
+
+def named_units(
+    user: User, incident: Incident, units: Sequence[Mapping[str, Any]]
+) -> list[Grid | Department]:
+    return [named_unit(user, incident, unit, "assisting") for unit in units]
 
 
 def named_member(user: User, pk: Any) -> Member:
@@ -365,6 +381,7 @@ NAMED: Mapping[str, Callable[[User, Incident, Any], Any]] = {
     "grid": named_place,
     "category": named_category_of,
     "into": named_main,
+    "assisting": named_units,
 }
 
 

@@ -14,8 +14,8 @@ from gridgov.common.api.views import ready
 from gridgov.common.enums import Channel, FileKind
 from gridgov.common.worktime import Unit, is_late
 from grids.api.serializers import GridRefSerializer
-from incidents.enums import CategoryKind, Grade, PartySide, Source, Status
-from incidents.models import Incident, Party, Requester, Transition, Upload
+from incidents.enums import AssistKind, CategoryKind, Grade, PartySide, Source, Status
+from incidents.models import AssistTask, Incident, Party, Requester, Transition, Upload
 from incidents.receipts import photos_of
 from incidents.workflow import JOIN, ORDER_CHANGED, OTHER_ROWS, OVERDUE, PARTIES, REPORT, TRANSITIONS
 
@@ -215,6 +215,26 @@ class ReceiptsSerializer(serializers.Serializer[Any]):
     as_of = serializers.DateTimeField()
 
 
+class AssistTaskSerializer(serializers.Serializer[AssistTask]):
+    """A unit beside the lead: what it was asked, and how far it is."""
+
+    kind = serializers.ChoiceField(choices=AssistKind.choices)
+    grid = serializers.CharField(source="grid_id", allow_null=True)
+    department = serializers.IntegerField(source="department_id", allow_null=True)
+    name = serializers.CharField(source="unit.name")
+    member = PersonSerializer()
+    asked_at = serializers.DateTimeField()
+    note = serializers.CharField()
+    due_at = serializers.DateTimeField(allow_null=True)
+    late = serializers.SerializerMethodField()
+    done_at = serializers.DateTimeField(allow_null=True)
+    released = serializers.BooleanField(source="is_released")
+    result = serializers.CharField()
+
+    def get_late(self, task: AssistTask) -> bool:
+        return is_late(task.due_at, task.done_at or clock.now())
+
+
 class AllowedSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     label = serializers.CharField()
@@ -258,6 +278,7 @@ class DetailSerializer(IncidentSerializer):
     parties = serializers.SerializerMethodField()
     uploads = serializers.SerializerMethodField()
     photos = serializers.SerializerMethodField()
+    assisting = serializers.SerializerMethodField()
     allowed_actions = serializers.SerializerMethodField()
 
     @extend_schema_field(RequesterSerializer(allow_null=True))
@@ -284,6 +305,11 @@ class DetailSerializer(IncidentSerializer):
             for upload in incident.context["uploads"]
         )
         return photos_of(incident.photos_expected, with_report)
+
+    @extend_schema_field(AssistTaskSerializer(many=True))
+    def get_assisting(self, incident: Incident) -> Any:
+        tasks = incident.assist_tasks.select_related("grid", "department", "member")  # type: ignore[attr-defined]
+        return AssistTaskSerializer(tasks, many=True).data
 
     @extend_schema_field(AllowedSerializer(many=True))
     def get_allowed_actions(self, incident: Any) -> Any:

@@ -1,5 +1,6 @@
 """Tables of the incidents room."""
 
+from incidents.models.assisting import AssistTask, AssistTold
 from incidents.models.catalogue import Category, Procedure
 from incidents.models.exchange import Delivery, PublicRequest, ServiceKey, WebhookTarget
 from incidents.models.history import CopiedNotice, Transition
@@ -13,6 +14,8 @@ from incidents.models.time import ClockEvent, Escalation, Stage
 from incidents.models.voice import FeedbackRequest
 
 __all__ = [
+    "AssistTask",
+    "AssistTold",
     "Category",
     "ClockEvent",
     "CopiedNotice",

@@ -103,6 +103,7 @@ class Incident(Listed, Repeatable):
     )
     handler_member = models.ForeignKey(Member, models.PROTECT, null=True, related_name="+", db_index=False)
 
+    is_assisted = models.BooleanField(default=False)  # an assisting task is open
     stage = models.PositiveSmallIntegerField(default=1)  # number of the running stage
     last_stage = models.PositiveSmallIntegerField(default=1)
     due_at = models.DateTimeField(

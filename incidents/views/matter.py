@@ -220,6 +220,7 @@ def _page(
         "for_others": [offer for offer in offers if offer.for_other],
         "done_by": incident.responsible_member,
         "people": people,
+        "assisting": list(incident.assist_tasks.select_related("grid", "department", "member")),  # type: ignore[attr-defined]
         "rule": rule,
         "notice": _notice(user, incident),
         "reply": _reply(incident) if works_on_it else "",

@@ -67,7 +67,7 @@ def story(incident: Incident, files: Mapping[int, Any]) -> list[Entry]:
 def _entry(row: Transition, cards: Mapping[tuple[int, str], Escalation], posts: Posts, shown: Any) -> Entry:
     if row.action == OVERDUE:
         return _overdue(row, cards.get((row.stage, row.level)))
-    text = _sentence(row, posts) + outcome(row) + _whose_now(row)
+    text = _sentence(row, posts) + outcome(row) + _others(row) + _whose_now(row)
     return Entry(row.entered_at, text, _kind(row), row.note, _how(row), shown)
 
 
@@ -83,6 +83,13 @@ def _sentence(row: Transition, posts: Posts) -> str:
     else:
         return str(done)
     return _("%(who)s %(done)s") % {"who": person, "done": done}
+
+
+def _others(row: Transition) -> str:
+    """Which units beside the lead the step is about."""
+    named = row.data.get("unit")
+    units = [*row.data.get("assisting", ()), *(named if isinstance(named, list) else ())]
+    return _(": %(units)s") % {"units": "、".join(units)} if units else ""
 
 
 def _whose_now(row: Transition) -> str:

@@ -1,8 +1,11 @@
 """Every action in every state by every role: what is allowed stands here by hand, everything else must be refused."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import transaction
 
+from gridgov.common import clock
 from gridgov.common.enums import Channel
 from gridgov.common.errors import Conflict, DomainError, Forbidden, Invalid
 from gridgov.common.worktime import Limit, Unit
@@ -35,23 +38,28 @@ OVER_TOWN = {
     **dict.fromkeys(("remind", "supervise", "mark_accountable"), TOP),
     **dict.fromkeys(("list_for_rectification", "correct", "merge", "void", "hand_over"), CLERK), **SEEN,
 }  # fmt: skip
+LEADS = {"assist": ALL}  # who has the lead, or stands above it
+CALLS = {"whistle": ABOVE | LEADERS}
 OWN_GROUP = {"suspend": AT_GROUP, "request_extension": AT_GROUP, "escalate": AT_GROUP}
 
 # A matter of the first group of the first village, as plan 6 has it. Whoever took the last step may undo it.
 GROUP_MATTER = {
     "reported": {
         "accept": AT_GROUP, "reject": ABOVE, "settle": AT_GROUP, "withdraw": {"worker"}, **OWN_GROUP, **OVER_GROUP,
+        **CALLS,
     },
     "accepted": {
         "reject": ABOVE, "settle": AT_GROUP, "dispatch": ABOVE, "start": AT_GROUP, **OWN_GROUP, **OVER_GROUP,
+        **LEADS, **CALLS,
     },
-    "dispatched": {"start": AT_GROUP, "refuse": AT_GROUP, **OWN_GROUP, **OVER_GROUP},
-    "in_progress": {"settle": AT_GROUP, "submit_result": AT_GROUP, **OWN_GROUP, **OVER_GROUP},
+    "dispatched": {"start": AT_GROUP, "refuse": AT_GROUP, **OWN_GROUP, **OVER_GROUP, **LEADS, **CALLS},
+    "in_progress": {"settle": AT_GROUP, "submit_result": AT_GROUP, **OWN_GROUP, **OVER_GROUP, **LEADS, **CALLS},
     "resolved": {
-        "verify": HEAD, "send_back": HEAD, "suspend": HEAD, "escalate": HEAD, "request_extension": HEAD, **OVER_VILLAGE,
+        "verify": HEAD, "send_back": HEAD, "suspend": HEAD, "escalate": HEAD, "request_extension": HEAD, **OVER_VILLAGE, **CALLS,
     },
     "verified": {
         "feed_back": ALL, "return_visit": ABOVE, "close": ALL, "suspend": AT_GROUP, "escalate": AT_GROUP, **OVER_GROUP,
+        **CALLS,
     },
     "suspended": {"resume": AT_GROUP, "escalate": AT_GROUP, **OVER_GROUP},
     "referred": {"record_reply": CLERK, "suspend": CLERK, **OVER_TOWN, "arrive": ALL, "add_note": ALL},
@@ -65,19 +73,23 @@ GROUP_MATTER = {
 # A fire of the same group: received by the township, handled by the department; important.
 DEPARTMENT = {
     **OVER_TOWN, "add_note": ALL | OFFICER, "arrive": ALL | OFFICER, "suspend": OFFICER, "escalate": OFFICER,
-    "request_extension": OFFICER, "refer_up": OFFICER,
+    "request_extension": OFFICER, "refer_up": OFFICER, "assist": CLERK | OFFICER, "whistle": TOP,
 }  # fmt: skip
-AT_TOWN = {**OVER_TOWN, "suspend": CLERK, "refer_up": CLERK, "add_note": ALL, "arrive": ALL}
+AT_TOWN = {**OVER_TOWN, "whistle": TOP, "suspend": CLERK, "refer_up": CLERK, "add_note": ALL, "arrive": ALL}
 LIMITED = AT_TOWN | {"request_extension": CLERK}
 TOWN_MATTER = {
     "reported": {"accept": CLERK, "reject": CLERK, "withdraw": {"worker"}, **LIMITED},
-    "accepted": {"reject": CLERK, "dispatch": CLERK, "start": CLERK, **LIMITED},
+    "accepted": {"reject": CLERK, "dispatch": CLERK, "start": CLERK, "assist": CLERK, **LIMITED},
     "dispatched": {"start": OFFICER, "refuse": OFFICER, **DEPARTMENT},
-    "refused": {"rule_refusal": CLERK, **AT_TOWN},
+    "refused": {"rule_refusal": CLERK, "assist": CLERK, **AT_TOWN},
     "in_progress": {"submit_result": OFFICER, **DEPARTMENT},
     "extension": {"submit_result": OFFICER, **DEPARTMENT, "request_extension": set(), "decide_extension": {"clerk", "leader"}},
     "listed": {"submit_result": OFFICER, **DEPARTMENT, "list_for_rectification": set(), "unlist": CLERK},
     "supervised": {"submit_result": OFFICER, **DEPARTMENT, "reply_supervision": OFFICER},
+    "assisted": {
+        "submit_result": OFFICER, **DEPARTMENT, "submit_assist": HEAD, "release_assist": CLERK | OFFICER,
+    },
+    "called": {"submit_result": OFFICER, **DEPARTMENT, "report_in": HEAD, "release_assist": CLERK | OFFICER},
     "resolved": {"verify": CLERK, "send_back": CLERK, **LIMITED},
     "verified": {"feed_back": CLERK, "return_visit": CLERK, **AT_TOWN},
     "closed": {
@@ -90,6 +102,7 @@ TOWN_MATTER = {
 UNAPPROVED = {
     "accepted": {
         "reject": CLERK, "review": CLERK, "approve": {"clerk", "leader"}, "disapprove": {"clerk", "leader"}, **LIMITED,
+        "assist": CLERK,
     },
 }  # fmt: skip
 
@@ -123,6 +136,8 @@ TOWN_WAY["in_progress"] = [*TOWN_WAY["dispatched"], ("officer", "start")]
 TOWN_WAY["extension"] = [*TOWN_WAY["in_progress"], ("officer", "request_extension")]
 TOWN_WAY["listed"] = [*TOWN_WAY["in_progress"], ("clerk", "list_for_rectification")]
 TOWN_WAY["supervised"] = [*TOWN_WAY["in_progress"], ("clerk", "supervise")]
+TOWN_WAY["assisted"] = [*TOWN_WAY["in_progress"], ("clerk", "assist")]
+TOWN_WAY["called"] = [*TOWN_WAY["in_progress"], ("clerk", "whistle")]
 TOWN_WAY["resolved"] = [*TOWN_WAY["in_progress"], ("officer", "submit_result")]
 TOWN_WAY["verified"] = [*TOWN_WAY["resolved"], ("clerk", "verify")]
 TOWN_WAY["closed"] = [*TOWN_WAY["verified"], ("clerk", "return_visit"), ("clerk", "close")]
@@ -138,7 +153,8 @@ TARGETS = {
     "suspend": "suspended", "resume": BEFORE, "refer_up": "referred", "record_reply": "accepted", "remind": None,
     "supervise": None, "reply_supervision": None, "list_for_rectification": None, "unlist": None,
     "mark_accountable": None, "correct": None, "merge": "merged", "unmerge": BEFORE, "withdraw": "withdrawn",
-    "void": "void", "undo": BEFORE,
+    "void": "void", "undo": BEFORE, "assist": None, "whistle": None, "report_in": None, "submit_assist": None,
+    "release_assist": None,
 }  # fmt: skip
 OUTSIDE = {"worker2", "village_head2", "assessor", "auditor", "admin"}
 
@@ -166,7 +182,12 @@ def words(town, action, kind):
     target = {"group": {"dispatch": town.groups[0], "hand_over": town.groups[1]}}.get(
         kind, {"dispatch": town.department, "hand_over": town.villages[1]}
     )
+    others = {"assisting": [town.departments[0] if kind == "group" else town.villages[1]]}
     return REASONS.get(action) or {
+        "assist": others,
+        "whistle": others | {"deadline": clock.now() + timedelta(hours=2)},
+        "submit_assist": {"note": "已协助"},
+        "release_assist": {"assisting": [town.villages[0]], "reason": "不再需要"},
         "merge": {"into": Incident.objects.filter(title="主件").first()},
         "reject": {"reason": "不属实"},
         "settle": {"note": "换了灯泡"},
@@ -186,7 +207,10 @@ def brought_to(town, new, kind, status):
     incident = new("dispute" if kind == "group" else "fire")
     new("dispute", title="主件")  # to merge into
     for role, action in WAYS[kind][status]:
-        incident = do(incident, getattr(town, role), action, **words(town, action, kind))
+        given = words(town, action, kind)
+        if action in ("assist", "whistle"):
+            given["assisting"] = [town.villages[0]]
+        incident = do(incident, getattr(town, role), action, **given)
     return Incident.objects.for_list().get(pk=incident.pk)
 
 
@@ -313,6 +337,7 @@ OBLIGATORY = {
     "hand_over": {"to", "reason"}, "rule_refusal": {"upheld"}, "decide_extension": {"granted"},
     "refer_up": {"body", "reason"}, "record_reply": {"reply"}, "supervise": {"level", "note"},
     "mark_accountable": {"about", "reason"}, "merge": {"into"}, "correct": {"title"},
+    "assist": {"assisting"}, "submit_assist": WORDS, "release_assist": {"assisting", "reason"},
 }  # fmt: skip
 
 

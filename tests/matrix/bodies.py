@@ -139,6 +139,14 @@ def a_failing(world: World, place: str) -> dict[str, Any]:
     return {"about": "某单位", "reason": "推诿"}
 
 
+def another_department(world: World, place: str) -> dict[str, Any]:
+    return {"assisting": [{"department": world.town.departments[1].pk}]}
+
+
+def a_whistle(world: World, place: str) -> dict[str, Any]:
+    return {**another_department(world, place), "deadline": (clock.now() + timedelta(hours=2)).isoformat()}
+
+
 def a_title(world: World, place: str) -> dict[str, Any]:
     return {"title": "路灯坏了"}
 

@@ -351,6 +351,13 @@ ACTIONS: Mapping[str, Act] = {
     "merge": act("200 RULES / 200 PASSED / 403 SEE / 404", bodies.into_another),
     "unmerge": act("409 RULES / 409 PASSED / 403 SEE / 404"),
     "withdraw": act("403 SEE / 404"),
+    "assist": act(
+        "409 RULES / 409 UNIT / 200 HANDLER / 200 PASSED / 403 SEE / 404", bodies.another_department
+    ),
+    "whistle": act("200 RULES / 200 PASSED / 200 OVER / 403 SEE / 404", bodies.a_whistle),
+    "report_in": act("403 SEE / 404"),
+    "submit_assist": act("403 SEE / 404"),
+    "release_assist": act("409 RULES / 409 UNIT / 409 HANDLER / 409 PASSED / 403 SEE / 404"),
     "void": act("200 TOWNSHIP / 403 SEE / 404", bodies.a_reason),
     "undo": act("200 PASSED / 403 SEE / 404"),
     "nothing-of-this-name": act("404"),

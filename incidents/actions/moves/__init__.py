@@ -3,12 +3,22 @@
 from collections.abc import Mapping
 
 from incidents.actions.case import MoveFunction
-from incidents.actions.moves import ending, handling, mending, overseeing, sending, undoing, waiting
+from incidents.actions.moves import (
+    assisting,
+    ending,
+    handling,
+    mending,
+    overseeing,
+    sending,
+    undoing,
+    waiting,
+)
 
 MOVES: Mapping[str, MoveFunction] = {
     **handling.MOVES,
     **sending.MOVES,
     **ending.MOVES,
+    **assisting.MOVES,
     **waiting.MOVES,
     **overseeing.MOVES,
     **mending.MOVES,

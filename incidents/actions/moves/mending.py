@@ -14,7 +14,7 @@ from grids.querysets import holds
 from incidents.actions.case import Case, Given, MoveFunction
 from incidents.enums import Status
 from incidents.models import Incident
-from incidents.permissions import may_merge
+from incidents.permissions.conditions import may_merge
 from incidents.querysets import last_step
 from incidents.workflow import MERGED_IN, STAGE_STANDS, TAKEN_OUT, WITH_MAIN
 

@@ -13,6 +13,7 @@ from grids.enums import Verb
 from grids.models import Grid
 from grids.querysets import places_of
 from incidents.actions.case import Case, Given, MoveFunction
+from incidents.actions.moves.assisting import ask
 from incidents.enums import Purpose, Status
 from incidents.models import Stage, Transition
 from incidents.querysets import last_step
@@ -43,7 +44,8 @@ def _dispatch(case: Case, given: Given) -> dict[str, Any]:
     case.assign(to)
     case.state(Status.DISPATCHED)
     case.begin_stage(Purpose.HANDLE, until=given.get("deadline"))
-    return {"deadline": given["deadline"].isoformat()} if given.get("deadline") else {}
+    asked = ask(case, given) if given.get("assisting") else {}
+    return {**asked, **({"deadline": given["deadline"].isoformat()} if given.get("deadline") else {})}
 
 
 def _escalate(case: Case, given: Given) -> None:

@@ -13,7 +13,7 @@ from gridgov.common.errors import Conflict
 from incidents.actions.case import Case, Given, MoveFunction, message_key
 from incidents.actions.traces import model_named, restored
 from incidents.models import ClockEvent, FeedbackRequest, Incident, Stage, Transition
-from incidents.permissions import step_to_undo
+from incidents.permissions.conditions import step_to_undo
 from members.actions import withdraw
 from members.models import Appointment
 

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from gridgov.common import clock
 from gridgov.common.errors import Conflict, DomainError, Forbidden, Invalid
-from gridgov.common.worktime import due_at, is_late
 from grids.enums import Kind, Verb
-from grids.models import Calendar, Rule
 from grids.querysets import holds, places_of
 from incidents.enums import CategoryKind, OnOverdue, Status
-from incidents.models import Escalation, Incident, Requester, Supervision, Transition
+from incidents.models import AssistTask, Escalation, Incident, Requester, Supervision
+from incidents.permissions.conditions import ASSISTING_FIRST, CONDITIONS, rule_of
 from incidents.workflow import ARGUMENTS, ENTRY, TRANSITIONS, Move, Who
 from members.querysets import standing_of
 
 if TYPE_CHECKING:
     from gridgov.common.models import User
-
-
-UNDO_WITHIN = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -106,11 +99,22 @@ def _doer(user: User, incident: Incident, _verbs: tuple[str, ...]) -> bool:
     return bool(incident.history.filter(user=user).exists())
 
 
+def _lead_or_above(user: User, incident: Incident, _verbs: tuple[str, ...]) -> bool:
+    return at_unit(user, incident, (Verb.HANDLE,)) or holds(user, Verb.COORDINATE, incident.unit_code)
+
+
+def _assisting(user: User, incident: Incident, _verbs: tuple[str, ...]) -> bool:
+    """On a unit with an open assisting task; which of the two actions it takes, is asked by CONDITIONS."""
+    return incident.is_assisted and AssistTask.objects.open_in(incident).of(standing_of(user)).exists()
+
+
 STANDINGS: Mapping[Who, Callable[[User, Incident, tuple[str, ...]], bool]] = {
     Who.ABOVE: _above,
     Who.AT_TOWNSHIP: _at_township,
     Who.REPORTER: _reporter,
     Who.SUPERVISED: _supervised,
+    Who.LEAD_OR_ABOVE: _lead_or_above,
+    Who.ASSISTING: _assisting,
     Who.DOER: _doer,
 }
 
@@ -239,181 +243,6 @@ def _refused_by_place(incident: Incident, action: str) -> DomainError | None:
     return None
 
 
-# --- what a move asks for beyond state and standing ---------------------------------------------------------------
-
-
-def _needs_approval(incident: Incident) -> bool:
-    return incident.procedure.spec.needs_approval(important=incident.important)
-
-
-def _approved_first(_user: User, incident: Incident) -> DomainError | None:
-    if _needs_approval(incident) and incident.approved_at is None:
-        return Conflict(
-            _("This needs the approval of the township before it is handled."),
-            code="approval_required",
-            rule=rule_of(incident, "approval"),
-        )
-    return None
-
-
-def _asks_approval(_user: User, incident: Incident) -> DomainError | None:
-    if _needs_approval(incident):
-        return None
-    return Conflict(_("The procedure of this matter asks for no approval."), code="no_approval_asked")
-
-
-def _begins(user: User, incident: Incident) -> DomainError | None:
-    return _ruled_first(user, incident) or _approved_first(user, incident)
-
-
-def _ruled_first(_user: User, incident: Incident) -> DomainError | None:
-    if incident.refused_at is None:
-        return None
-    return Conflict(_("It was refused; rule on the refusal first."), code="refusal_open")
-
-
-def _may_refuse(user: User, incident: Incident) -> DomainError | None:
-    """Once per matter and unit, and within the limit of the procedure (C22)."""
-    if incident.refused_at is not None or incident.dispatcher_grid_id is None:
-        return _ruled_first(user, incident) or Conflict(
-            _("Nobody dispatched it to you."), code="not_dispatched"
-        )
-    rule = rule_of(incident, "refusal")
-    refused = incident.history.standing().filter(
-        action="refuse",
-        from_grid=incident.responsible_grid_id,
-        from_department=incident.responsible_department_id,
-    )
-    if refused.exists():
-        text = _("A unit refuses a matter once; the ruling on it holds.")
-        return Conflict(text, code="refused_before", rule=rule)
-    limit = incident.procedure.spec.refusal_limit
-    if limit is None:
-        return None
-    stage = incident.stages.get(number=incident.stage)
-    if is_late(due_at(stage.started_at, limit, Calendar.objects.of(incident.township_code)), clock.now()):
-        text = _("The time within which it could be refused is over.")
-        return Conflict(text, code="refusal_too_late", rule=rule)
-    return None
-
-
-def _may_rule(_user: User, incident: Incident) -> DomainError | None:
-    if incident.refused_at is not None:
-        return None
-    return Conflict(_("Nobody has refused it."), code="no_refusal")
-
-
-def _may_suspend(_user: User, incident: Incident) -> DomainError | None:
-    if incident.is_late or is_late(incident.due_at, clock.now()):
-        text = _("A late matter is not suspended: the lateness stays with the unit that had it.")
-        return Conflict(text, code="late_not_suspended", rule=rule_of(incident, "suspend"))
-    return None
-
-
-def _may_refer(_user: User, incident: Incident) -> DomainError | None:
-    if incident.unit_code == incident.township_code:
-        return None
-    text = _("Only the township refers to a superior body; pass it up to the township first.")
-    return Conflict(text, code="not_at_township", rule=rule_of(incident, "level_by_level"))
-
-
-def _may_ask_extension(_user: User, incident: Incident) -> DomainError | None:
-    rule = rule_of(incident, "extension")
-    if incident.extension_asked_at is not None:
-        return Conflict(_("An extension is asked for already."), code="extension_open", rule=rule)
-    if incident.due_at is None:
-        return Conflict(_("There is no deadline to extend."), code="no_deadline", rule=rule)
-    if incident.is_late or is_late(incident.due_at, clock.now()):
-        return Conflict(_("An extension is asked for before the deadline."), code="too_late", rule=rule)
-    if incident.external_due is not None and incident.external_due <= incident.due_at:
-        text = _("The superior body set this deadline; nothing here moves it.")
-        return Conflict(text, code="external_deadline", rule=rule)
-    return None
-
-
-def _may_decide_extension(_user: User, incident: Incident) -> DomainError | None:
-    if incident.extension_asked_at is not None:
-        return None
-    return Conflict(_("No extension is asked for."), code="no_request")
-
-
-def _may_list(_user: User, incident: Incident) -> DomainError | None:
-    if incident.is_listed:
-        return Conflict(_("It is on the rectification list already."), code="listed_already")
-    return None
-
-
-def _may_unlist(_user: User, incident: Incident) -> DomainError | None:
-    if not incident.is_listed:
-        return Conflict(_("It is not on the rectification list."), code="not_listed")
-    return None
-
-
-def _may_undo(user: User, incident: Incident) -> DomainError | None:
-    found = step_to_undo(user, incident)
-    return found if isinstance(found, DomainError) else None
-
-
-def step_to_undo(user: User, incident: Incident) -> Transition | DomainError:
-    """The last step that counts, if this person took it within ten minutes and nobody has acted since."""
-    step: Transition | None = incident.history.standing().order_by("-seq").first()
-    if step is None or step.user_id != user.pk:
-        return Conflict(_("Somebody has acted since; it cannot be taken back."), code="acted_since")
-    if step.action not in TRANSITIONS or "fields" not in step.changed:
-        return Conflict(_("There is nothing of yours to take back."), code="nothing_to_undo")
-    if clock.now() - step.entered_at > UNDO_WITHIN:
-        return Conflict(_("A step is taken back within 10 minutes."), code="undo_too_late")
-    return step
-
-
-def main_matter(user: User, incident: Incident, into: str) -> Incident | None:
-    """The matter that this person names by number or id as the main one: of the same township, and visible."""
-    seen = Incident.objects.visible_to(user).for_list().filter(township_code=incident.township_code)
-    try:
-        return seen.filter(pk=UUID(into)).first()
-    except ValueError:
-        return seen.filter(number=into.strip()).first()
-
-
-def may_merge(user: User, incident: Incident, main: Incident) -> DomainError | None:
-    """Into an open matter of the same township that is its own main; across villages by the township."""
-    if main.pk == incident.pk or main.township_code != incident.township_code:
-        text = _("There is no such matter here to merge into.")
-        return Invalid(text, code="wrong_target", errors={"into": [text]})
-    if not main.is_open:
-        return Conflict(_("The main matter must be open."), code="main_not_open")
-    if Incident.objects.filter(merged_into=incident).exists():
-        text = _("Other matters are merged into this one; take them out first.")
-        return Conflict(text, code="has_merged")
-    codes = [incident.unit_code, main.unit_code]
-    if main.village_code != incident.village_code:
-        codes = [incident.township_code]
-    if not all(holds(user, Verb.COORDINATE, code) for code in codes):
-        return Forbidden(
-            _("Matters of different villages are merged by the township."), code="across_villages"
-        )
-    return None
-
-
-CONDITIONS: Mapping[str, Callable[[User, Incident], DomainError | None]] = {
-    "review": _asks_approval,
-    "approve": _asks_approval,
-    "disapprove": _asks_approval,
-    "start": _begins,
-    "dispatch": _approved_first,
-    "settle": _approved_first,
-    "refuse": _may_refuse,
-    "rule_refusal": _may_rule,
-    "suspend": _may_suspend,
-    "refer_up": _may_refer,
-    "request_extension": _may_ask_extension,
-    "decide_extension": _may_decide_extension,
-    "list_for_rectification": _may_list,
-    "unlist": _may_unlist,
-    "undo": _may_undo,
-}
-
-
 def owed_before_closing(incident: Incident) -> list[Owed]:
     """What must have happened before `close`: feedback where somebody asked, the return visit (R68, R69)."""
     spec, owed = incident.procedure.spec, []
@@ -431,6 +260,8 @@ def owed_before_closing(incident: Incident) -> list[Owed]:
                 rule_of(incident, "return_visit"),
             )
         )
+    if incident.is_assisted:
+        owed.append(Owed("submit_assist", str(ASSISTING_FIRST), rule_of(incident, "assisting")))
     if incident.is_supervised:
         owed.append(
             Owed(
@@ -446,15 +277,6 @@ def _somebody_asked(incident: Incident) -> bool:
     """In this matter, or in one that was merged into it."""
     asked = Q(pk=incident.pk) | Q(incident__merged_into=incident.pk)
     return Requester.objects.filter(asked).exists()
-
-
-def rule_of(incident: Incident, requirement: str) -> dict[str, str] | None:
-    """The clause behind a requirement of this matter's procedure, as the township's copy of the plan has it."""
-    rule_id = incident.procedure.spec.rules.get(requirement)
-    if not rule_id:
-        return None
-    rule = Rule.objects.filter(township=incident.township_code, rule_id=rule_id).first()
-    return {"id": rule_id, "clause": rule.clause if rule else "", "text": rule.text if rule else ""}
 
 
 def allowed_actions(user: User, incident: Incident) -> list[Allowed]:
@@ -481,6 +303,8 @@ def obligatory(incident: Incident, action: str) -> tuple[str, ...]:
     requires = TRANSITIONS[action].requires
     if action == "settle" and _somebody_asked(incident):
         requires = (*requires, "told")
+    if action == "whistle" and not {"whistle", "department"} & set(incident.procedure.spec.limits):
+        requires = (*requires, "deadline")  # each reports in within its own clock
     return requires
 
 
