@@ -1,6 +1,7 @@
 """The migrations make the very tables that the models describe. Other tests make theirs straight from the models, in a tenth
 of the time (pytest.ini), so here is the only place where migrations run as on a real installation."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -12,8 +13,13 @@ from uuid import uuid4
 
 import psycopg2
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.db import connection
+
+from incidents.enums import Source
+from incidents.models import Incident
+from tests.factories import Town, incident, township
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("common_", "grids_", "members_", "incidents_", "inspections_", "assessments_")
@@ -65,6 +71,12 @@ def empty_database(tmp_path: Path) -> Iterator[dict[str, str]]:
         admin.close()
 
 
+@pytest.fixture
+def town(transactional_db: None) -> Town:
+    """Tables are changed under it, which SQLite does outside of transactions only."""
+    return township()
+
+
 def run(environment: dict[str, str], *arguments: str) -> str:
     command = [sys.executable, *arguments]
     answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
@@ -78,3 +90,18 @@ def test_migrations_make_the_tables_of_the_models(empty_database):
     run(settled, "manage.py", "migrate", "-v", "0")
     made = json.loads(run(settled, "-c", SAY))
     assert made and made == json.loads(json.dumps(tables()))
+
+
+def test_numbers_of_a_superior_body_that_stood_twice_are_set_apart(town: Town):
+    """What was stored before 0009 may hold the same number twice; the update must not stop there."""
+    step = importlib.import_module("incidents.migrations.0009_orders")
+    constraint = next(it for it in Incident._meta.constraints if it.name == "incident_external_once")
+    rows = [incident(town, external_no=f"县〔2026〕{n}号", source=Source.ABOVE) for n in (1, 2, 3)]
+    with connection.schema_editor() as editor:
+        editor.remove_constraint(Incident, constraint)
+    Incident.objects.update(external_no="县〔2026〕1号")
+    step.set_numbers_apart(apps, None)
+    with connection.schema_editor() as editor:
+        editor.add_constraint(Incident, constraint)
+    kept = [Incident.objects.get(pk=row.pk).external_no for row in rows]
+    assert kept == ["县〔2026〕1号", "县〔2026〕1号#2", "县〔2026〕1号#3"]

@@ -4,6 +4,18 @@ import django.db.models.deletion
 import gridgov.common.clock
 from django.conf import settings
 from django.db import migrations, models
+from django.db.models import Count, Q
+
+
+def set_numbers_apart(apps, schema_editor):
+    """Until now a number of a superior body could stand at several matters: the first keeps it, the others get a suffix."""
+    matters = apps.get_model('incidents', 'Incident').objects.exclude(Q(external_no='') | Q(status='void'))
+    columns = ('township_code', 'external_no', 'source')
+    twice = matters.order_by().values(*columns).annotate(rows=Count('pk')).filter(rows__gt=1)
+    for found in list(twice):
+        same = matters.filter(**{column: found[column] for column in columns}).order_by('reported_at', 'pk')
+        for place, key in enumerate(same.values_list('pk', flat=True)[1:], start=2):
+            matters.filter(pk=key).update(external_no=f"{found['external_no'][:34]}#{place}")
 
 
 class Migration(migrations.Migration):
@@ -33,6 +45,7 @@ class Migration(migrations.Migration):
                 'default_permissions': (),
             },
         ),
+        migrations.RunPython(set_numbers_apart, migrations.RunPython.noop),
         migrations.AddConstraint(
             model_name='incident',
             constraint=models.UniqueConstraint(condition=models.Q(models.Q(('external_no', ''), _negated=True), models.Q(('status', 'void'), _negated=True)), fields=('township_code', 'external_no', 'source'), name='incident_external_once'),
