@@ -19,7 +19,7 @@ class Transition(Repeatable):
 
     incident = models.ForeignKey(Incident, models.CASCADE, related_name="history", db_index=False)
     seq = models.PositiveIntegerField()
-    action = models.CharField(_("action"), max_length=20)
+    action = models.CharField(_("action"), max_length=30)
     from_status = models.CharField(max_length=12, choices=Status, blank=True)
     to_status = models.CharField(max_length=12, choices=Status)
     user = models.ForeignKey(
@@ -83,7 +83,7 @@ class CopiedNotice(Repeatable):
     """Somebody copied the short text about a matter, to send it to whoever answers for it: no move, so no version."""
 
     incident = models.ForeignKey(Incident, models.CASCADE, related_name="copied_notices")
-    action = models.CharField(_("action"), max_length=20)  # what the text says: dispatch, remind or supervise
+    action = models.CharField(_("action"), max_length=30)  # what the text says: dispatch, remind or supervise
     at = models.DateTimeField(_("at"), default=clock.now)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
     member = models.ForeignKey(Member, models.PROTECT, related_name="+", db_index=False)

@@ -13,7 +13,7 @@ from incidents.actions import NewProcedure, perform, publish_procedures
 from incidents.enums import Status
 from incidents.models import Incident, Transition
 from incidents.permissions import allowed_actions
-from incidents.workflow import BEFORE, TRANSITIONS
+from incidents.workflow import BEFORE, OTHER_ROWS, TRANSITIONS
 from tests.factories import fresh
 from tests.incidents.acting import do
 
@@ -236,6 +236,12 @@ def test_tables_here_name_every_action_and_state():
     tables = (GROUP_MATTER, TOWN_MATTER, UNAPPROVED)
     named = {name for table in tables for cells in table.values() for name in cells}
     assert named | {"undo"} == set(TRANSITIONS)
+
+
+def test_names_of_actions_fit_their_column():
+    """SQLite would not mind."""
+    longest = max(len(name) for name in (*TRANSITIONS, *OTHER_ROWS))
+    assert longest <= Transition._meta.get_field("action").max_length
 
 
 @pytest.mark.parametrize("status", GROUP_MATTER)
