@@ -19,7 +19,7 @@ from grids.enums import Kind, Verb
 from grids.models import Grid
 from grids.querysets import any_of, places_of
 from incidents.actions.notices import TEXTS as NOTICES
-from incidents.enums import Card, Grade, Source
+from incidents.enums import Card, Source
 from incidents.models import AssistTask, Category, Incident, Upload
 from incidents.permissions.conditions import main_matter
 from incidents.workflow import ARGUMENTS, ENTRY
@@ -369,6 +369,7 @@ class ReportForm(forms.Form):
     requester_name = forms.CharField(label=gettext_lazy("Name"), max_length=40, required=False)
     requester_phone = forms.CharField(label=gettext_lazy("Phone"), max_length=30, required=False)
     wants_feedback = forms.BooleanField(label=gettext_lazy("wants an answer"), required=False, initial=True)
+    is_anonymous = forms.BooleanField(label=gettext_lazy("wants to stay unnamed"), required=False)
     source = forms.ChoiceField(
         label=gettext_lazy("Where it comes from"),
         choices=Source.choices,
@@ -383,7 +384,7 @@ class ReportForm(forms.Form):
     )
     client_uuid = forms.UUIDField(widget=forms.HiddenInput)
 
-    REQUESTER = ("requester_name", "requester_phone", "wants_feedback")
+    REQUESTER = ("requester_name", "requester_phone", "wants_feedback", "is_anonymous")
     MORE = ("source", "channel")
     ENTERED = ("on_behalf_of", "happened_at")
 
@@ -419,9 +420,15 @@ class ReportForm(forms.Form):
             given.pop(name, None)
         given["source"] = given.get("source") or Source.BELOW
         given["channel"] = given.get("channel") or Channel.SYSTEM
-        name, phone, wants = (self.cleaned_data.get(field) for field in self.REQUESTER)
+        name, phone, wants, unnamed = (self.cleaned_data.get(field) for field in self.REQUESTER)
         if name or phone:
-            given["requester"] = {"name": name, "phone": phone, "wants_feedback": wants}
+            given["requester"] = {
+                "name": name,
+                "phone": phone,
+                "wants_feedback": wants,
+                "channel": given["channel"],
+                "is_anonymous": bool(unnamed),
+            }
         return given
 
     @property
@@ -472,26 +479,3 @@ class UploadForm(forms.Form):
     client_uuid = forms.UUIDField()
     incident_client_uuid = forms.UUIDField(required=False)
     file = forms.FileField(max_length=255)
-
-
-class FeedbackForm(forms.Form):
-    """The requester's answer."""
-
-    grade = forms.TypedChoiceField(
-        label=gettext_lazy("How satisfied are you?"),
-        choices=Grade.choices,
-        coerce=int,
-        widget=forms.RadioSelect,
-    )
-    solved = forms.TypedChoiceField(
-        label=gettext_lazy("Is it solved?"),
-        choices=YES_NO,
-        coerce=lambda value: value == "yes",
-        widget=forms.RadioSelect,
-    )
-    comment = forms.CharField(
-        label=gettext_lazy("What else you want to say"),
-        max_length=500,
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 3}),
-    )

@@ -2,13 +2,28 @@
 
 from django.urls import path
 
-from incidents.views import importing, lists, matter, mediation, orders, papers, public, report, uploads
+from incidents.views import (
+    importing,
+    lists,
+    matter,
+    mediation,
+    orders,
+    papers,
+    people_actions,
+    phone,
+    public,
+    report,
+    similar,
+    uploads,
+)
 
 app_name = "incidents"
 
 urlpatterns = [
     path("", lists.incidents, name="list"),
     path("new/", report.report, name="new"),
+    path("phone/", phone.phone, name="phone"),
+    path("similar/", similar.similar, name="similar"),
     path("import/", importing.start, name="import"),
     path("import/template/", importing.template, name="import-template"),
     path("import/<uuid:pk>/", importing.check, name="import-check"),
@@ -30,5 +45,10 @@ urlpatterns = [
     path("<uuid:pk>/mediations/<uuid:mediation_pk>/", mediation.mediation, name="mediation"),
     path("<uuid:pk>/mediations/<uuid:mediation_pk>/<slug:name>/", papers.paper, name="mediation-paper"),
     path("<uuid:pk>/papers/<slug:name>/", papers.paper, name="paper"),
+    path("<uuid:pk>/join/", similar.joined, name="join"),
+    path("<uuid:pk>/parties/", people_actions.add, name="parties"),
+    path("<uuid:pk>/parties/remove/", people_actions.remove, name="party-removal"),
+    path("<uuid:pk>/reveal/", people_actions.look, name="reveal"),
+    path("<uuid:pk>/answer/", people_actions.answer, name="answer"),
     path("<uuid:pk>/slip/", public.slip, name="slip"),
 ]

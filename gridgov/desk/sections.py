@@ -26,6 +26,7 @@ from incidents.enums import PartRole, Status
 from incidents.models import AssistTask, Escalation, Incident, Part, Transition
 from incidents.querysets import ListFilters
 from incidents.receipts import receipts_of
+from incidents.search.similar import root_causes
 from incidents.workflow import REPORT
 from inspections.permissions import can_patrol_somewhere
 from inspections.querysets import duty_figures
@@ -67,7 +68,7 @@ def sections_of(user: User) -> dict[str, Any]:
     if villages:
         found["groups"] = groups_of(villages)
     if towns or villages:
-        found["went_up"] = went_up(sees)
+        found |= {"went_up": went_up(sees), "causes": root_causes(sees)}
     watched = towns_to_watch(user)
     if watched:
         found["neglected"] = counts_of(watched)

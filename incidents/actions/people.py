@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from gridgov.common import audit, clock
 from gridgov.common.enums import AuditKind, Channel
 from gridgov.common.errors import Conflict, DomainError, Invalid
+from gridgov.common.ids import uuid7
 from incidents.actions.case import Case
 from incidents.actions.result import replay_of
 from incidents.actions.voice import take_answer
@@ -38,7 +39,13 @@ def party_rows(incident: Incident, given: Sequence[Mapping[str, Any]], user: Use
     if len(given) > MOST_PARTIES:
         text = _("At most %(most)s parties.") % {"most": MOST_PARTIES}
         raise Invalid(text, code="too_many_parties", errors={"parties": [text]})
-    return [Party(incident=incident, user=user, **_clean(party)) for party in given]
+    ids = sorted(
+        uuid7() for _ in given
+    )  # of one moment they come in no order; parties stay as they were named
+    return [
+        Party(pk=pk, incident=incident, user=user, **_clean(party))
+        for pk, party in zip(ids, given, strict=True)
+    ]
 
 
 def add_party(

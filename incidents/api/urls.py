@@ -1,12 +1,13 @@
 from django.urls import path
 
-from incidents.api import people, views
+from incidents.api import people, similar, views
 
 urlpatterns = [
     path("categories/", views.CategoryList.as_view(), name="categories"),
     path("incidents/", views.IncidentList.as_view(), name="incidents"),
     path("incidents/batch/", views.IncidentBatch.as_view(), name="incident-batch"),
     path("receipts/", views.ReceiptList.as_view(), name="receipts"),
+    path("incidents/similar/", similar.IncidentSimilar.as_view(), name="incident-similar"),
     path("incidents/<uuid:pk>/", views.IncidentDetail.as_view(), name="incident"),
     path(
         "incidents/<uuid:pk>/actions/<slug:action>/", views.IncidentAction.as_view(), name="incident-action"

@@ -41,6 +41,14 @@ def initials(character: str) -> frozenset[str]:
     return frozenset(letter for letters in found for letter in letters)
 
 
+@lru_cache(maxsize=20_000)
+def usual_initials(text: str) -> str:
+    """The first letters as most people would type them: 龙田村 is ltc. Other characters stay."""
+    from pypinyin import Style, lazy_pinyin  # noqa: PLC0415  see above
+
+    return "".join(lazy_pinyin(plain(text), style=Style.FIRST_LETTER))
+
+
 # --- what the index keeps ----------------------------------------------------------------------------------------
 
 

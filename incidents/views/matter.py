@@ -21,7 +21,6 @@ from django.views.decorators.http import require_POST, require_safe
 from gridgov.common import clock
 from gridgov.common.errors import DomainError, Invalid
 from gridgov.common.forms import show_refusal
-from gridgov.common.masking import mask_name, mask_phone
 from gridgov.common.models import User
 from grids.enums import Verb
 from grids.models import Grid
@@ -47,10 +46,11 @@ from incidents.permissions import (
 )
 from incidents.templatetags.matters import times_of
 from incidents.views import papers
+from incidents.views.people import people_section
 from incidents.views.scope import content_hash, seen
 from incidents.views.timeline import story
 from incidents.views.uploads import files_of, keep
-from incidents.workflow import TRANSITIONS
+from incidents.workflow import JOIN, TRANSITIONS
 from members.forms import people_named
 from members.models import Member
 from members.permissions import acting, enters_for_others
@@ -204,8 +204,8 @@ def _page(
         "story": story(incident, files),
         "why": explain(incident) if incident.is_open else None,
         "owed": owed,
-        "requester": _requester(incident, works_on_it),
-        "answers": [one for one in asked if one.answered_at],
+        "persons": people_section(user, incident),
+        "joined": incident.history.filter(action=JOIN).count(),
         "slip": works_on_it and any(one.answered_at is None for one in asked),
         "offers": [offer for offer in own if offer.name not in (*WARNINGS, *ASIDE, SUPPLEMENT, UNDO)],
         "aside_open": any(offer.name in ASIDE and offer.is_open for offer in own),
@@ -362,14 +362,3 @@ def _crumbs(user: User, incident: Incident) -> list[dict[str, str]]:
         {"label": name, "url": f"/grids/{code}/" if holds(user, Verb.SEE, code) else ""}
         for code, name in names
     ]
-
-
-def _requester(incident: Incident, in_full: bool) -> dict[str, Any] | None:  # noqa: FBT001  one of two ways to show
-    asked = getattr(incident, "requester", None)
-    if asked is None:
-        return None
-    return {
-        "name": asked.name if in_full else mask_name(asked.name),
-        "phone": asked.phone if in_full else mask_phone(asked.phone),
-        "wants_feedback": asked.wants_feedback,
-    }

@@ -17,9 +17,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 from gridgov.common import clock
 from gridgov.common.errors import DomainError
 from incidents.actions import answer_feedback
-from incidents.forms import FeedbackForm
 from incidents.models import FeedbackRequest
 from incidents.permissions import may_see_requester
+from incidents.views.people import FeedbackForm
 from incidents.views.scope import seen
 
 TRIES_PER_MINUTE = 30

@@ -18,6 +18,18 @@
     if (event.key === "Escape") closeMenus(null);
   });
 
+  /* <form data-send-by-keys>: Enter sends from every line, in a text Ctrl and Enter. */
+  document.addEventListener("keydown", (event) => {
+    const form = event.target.form;
+    if (event.key !== "Enter" || !event.ctrlKey || !form || !("sendByKeys" in form.dataset)) return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
+
+  /* What stands in the field to be put right is picked, so that typing replaces it. */
+  const toCorrect = document.querySelector("[data-send-by-keys] [autofocus]");
+  if (toCorrect && toCorrect.value) toCorrect.select();
+
   function closeMenus(except) {
     document.querySelectorAll("details.menu[open]").forEach((menu) => {
       if (menu !== except) menu.open = false;

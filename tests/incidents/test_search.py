@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from gridgov.common.paging import Key
 from incidents.actions import index_waiting, perform
@@ -12,7 +13,7 @@ from incidents.querysets import ListFilters
 from incidents.search import reading
 from incidents.search.reading import search
 from incidents.tasks import index_for_search
-from tests.factories import fresh, incident, township
+from tests.factories import client_for, fresh, incident, login, township
 
 ASKED = {"name": "张三丰", "phone": "13812345678", "wants_feedback": True}
 
@@ -258,3 +259,44 @@ def test_unknown_key_starts_at_its_time(town, pond, clock):
         pass
     stranger = Key(clock("2026-11-23T12:00"), SearchEntry.objects.get().pk)
     assert search(fresh(town.clerk), ListFilters(q="鱼塘"), stranger).page.rows == []
+
+
+def test_found_page_marks_words_and_masks_people(town, pond, lamp):
+    client = login(Client(), town.clerk)
+    page = client.get("/incidents/", {"q": "鱼塘 5678"}).content.decode()
+    assert "<mark>鱼塘</mark>漏水" in page
+    assert "张** 138****5678" in page
+    assert "张三丰" not in page
+    assert "13812345678" not in page
+    assert "路灯不亮" not in page
+
+
+def test_found_page_shows_grids_and_people_of_ones_own(town, pond, lamp):
+    village = town.villages[1]
+    page = login(Client(), town.clerk).get("/incidents/", {"q": village.name}).content.decode()
+    assert f'href="/grids/{village.code}/"' in page
+    assert f'href="/grids/{village.code}/"' not in login(Client(), town.worker).get(
+        "/incidents/", {"q": village.name}
+    ).content.decode()  # fmt: skip
+    name = town.worker2.member.name
+    assert name in login(Client(), town.clerk).get("/incidents/", {"q": name}).content.decode()
+
+
+def test_found_page_is_empty_in_words_and_a_number_leads_to_its_matter(town, pond):
+    client = login(Client(), town.clerk)
+    assert "没有找到" in client.get("/incidents/", {"q": "不存在"}).content.decode()
+    assert client.get("/incidents/", {"q": pond.number}).url == f"/incidents/{pond.pk}/"
+    assert client.get("/incidents/", {"q": "<script>alert(1)</script>"}).status_code == 200
+
+
+def test_words_over_rest(town, pond, lamp):
+    def numbers(user, words):
+        answer = client_for(user).get("/api/v1/incidents/", {"q": words})
+        assert answer.status_code == 200, answer.content
+        assert "13812345678" not in answer.content.decode()
+        return [row["number"] for row in answer.json()["results"]]
+
+    assert numbers(town.clerk, "鱼塘 张三") == [pond.number]
+    assert numbers(town.leader, "鱼塘") == [pond.number]
+    assert numbers(town.leader, "张三") == []
+    assert client_for(town.clerk).get("/api/v1/incidents/", {"q": "鱼" * 61}).status_code == 400

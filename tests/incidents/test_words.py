@@ -5,7 +5,7 @@ import random
 import pytest
 
 from incidents.models.search import BLOCK, pack, unpack
-from incidents.search.words import asked, grams, initial_grams, marked, person_grams
+from incidents.search.words import asked, grams, initial_grams, marked, person_grams, usual_initials
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,13 @@ def test_pinyin_initials_in_every_reading(letters, name, fits):
     assert word.abbreviates(name) is fits
     if fits:
         assert any(needed <= initial_grams(name) for needed in word.anywhere)
+
+
+@pytest.mark.parametrize(
+    ("name", "letters"), [("龙田村一组", "ltcyz"), ("徐庄镇", "xzz"), ("重庆路3号", "cql3h")]
+)
+def test_usual_initials_are_what_people_type(name, letters):
+    assert usual_initials(name) == letters
 
 
 @pytest.mark.parametrize(
