@@ -23,6 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from assessments.enums import IndicatorCode
 from assessments.models import Assessment
 from gridgov.common import clock
+from gridgov.common.enums import Channel
 from gridgov.common.xlsx import Kind, shown
 from grids.enums import Kind as GridKind
 from grids.models import VILLAGE_DIGITS, Grid
@@ -129,6 +130,10 @@ class Indicator(ABC):
     def records(self, assessment: Assessment, village_code: str) -> QuerySet[Any]:
         """The rows behind the figure of one village."""
         return self.rows(Period.of(assessment)).filter(village=village_code)
+
+    def split(self, assessment: Assessment, village_code: str) -> list[tuple[str, Figure]]:
+        """The figure of one village in parts that add up to it, each with its name; none where there is one part only."""
+        return []
 
     def rate(self, figure: Figure) -> Decimal | None:
         return None if figure.quotient is None else rounded(figure.quotient, 4)
@@ -278,10 +283,21 @@ class Satisfaction(Indicator):
         return quotient
 
     def says(self, row: FeedbackRequest) -> str:
-        return str(row.get_grade_display())
+        return f"{row.get_grade_display()} · {way_of(row.channel)}"
+
+    def split(self, assessment: Assessment, village_code: str) -> list[tuple[str, Figure]]:
+        """By the way the answer came: by link, on the phone, in person."""
+        grouped = self.records(assessment, village_code).order_by("channel").values("channel")
+        counted = grouped.annotate(n=Sum("above"), d=Sum("below"))
+        return [(way_of(row["channel"]), Figure(row["n"] or 0, row["d"] or 0)) for row in counted]
 
     def unit(self, row: FeedbackRequest) -> str:
         return str(row.incident.grid)
+
+
+def way_of(channel: str) -> str:
+    """How an answer came; in gridgov only the link brings one."""
+    return gettext("by link") if channel == Channel.SYSTEM else str(Channel(channel).label)
 
 
 class PatrolCompletion(Indicator):

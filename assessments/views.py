@@ -160,6 +160,7 @@ def records(request: HttpRequest, pk: UUID, village: str, indicator: str) -> Htt
         "indicator": measured,
         "as_percent": measured.rate_kind == "percent",
         "now": _figure_now(assessment, measured, village),
+        "split": measured.split(assessment, village),
         "lines": [_line(row, measured) for row in page.rows],
         "seen": _links(request, page.rows),
         "next": page.next and f"?cursor={page.next.encode()}",

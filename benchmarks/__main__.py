@@ -29,6 +29,8 @@ LATE = 10_000
 SIZES = {"": 100_000, "full": 1_000_000}
 WHO = ("township", "village", "worker", "department", "five_grants")
 FILTERS = ("all", "status", "category", "open", "overdue", "mine", "q")
+# In every matter; in a fifth; in one of a hundred; in ten of all; in none; two at once; initials; a handler's surname.
+WORDS = ("路灯", "槐树", "鱼塘", "石磨", "水渠", "槐树 路灯", "鱼塘 石磨", "yt", "张")
 DATABASE_URL = os.environ.get("TEST_DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres")
 
 
@@ -144,6 +146,29 @@ def lists(pair: Pair) -> None:
         )
 
 
+def searches(pair: Pair) -> None:
+    """Words of one or two characters, common and rare; the index is made first, as the workers would."""
+    for side in (pair.small, pair.big):
+        made = side("index_all")
+        print(
+            f"  search index: {made['matters']:,} matters, {made['rows']:,} rows, {made['seconds']:.0f} s",
+            flush=True,
+        )
+    for who, words in product(("township", "village", "worker"), WORDS):
+        rounds: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        for number in range(7):
+            order = (pair.big, pair.small) if number % 2 else (pair.small, pair.big)
+            taken = {id(asked): asked("listing", who, words, 5) for asked in order}
+            rounds.append((taken[id(pair.big)], taken[id(pair.small)]))
+        large, little = (statistics.median(taken[side]["ms"] for taken in rounds) for side in (0, 1))
+        row(
+            f"search, {who}, {words}",
+            f"{large:.1f} ms to {little:.1f}, {rounds[0][0]['sql']} SQL",
+            "<= 2x",
+            met=large <= 2 * little,
+        )
+
+
 def sweep(pair: Pair) -> None:
     prepared = pair.big("make_late", LATE)
     found = pair.big("sweeping")
@@ -165,6 +190,7 @@ def sweep(pair: Pair) -> None:
 
 ROWS: tuple[Callable[[Pair], None], ...] = (
     lists,
+    searches,
     report,
     action,
     sweep,

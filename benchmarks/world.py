@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from benchmarks.searching import place
 from gridgov.common import clock
 from gridgov.common.models import User
 from gridgov.plans.actions import set_up
@@ -163,6 +164,7 @@ def _incidents(size: int) -> Iterator[tuple[Incident, list[Part]]]:
             procedure_id=category.procedure_id,
             title=f"第{index}件",
             description="路灯不亮,影响晚上出行。" * 3,
+            address=place(index, size),
             status=status,
             is_open=is_open,
             is_late=late,

@@ -12,8 +12,10 @@ from django.test.utils import CaptureQueriesContext
 
 from assessments.actions import create_month, freeze, publish
 from assessments.exports import export, sheet
+from assessments.indicators import INDICATORS
 from gridgov.common.models import AuditEvent
-from tests.assessments.month import october, stage, step
+from incidents.models import FeedbackRequest
+from tests.assessments.month import answer, october, stage, step
 from tests.factories import fresh, login, township
 
 pytestmark = pytest.mark.django_db
@@ -303,3 +305,21 @@ def test_unknown_records_are_not_found(town, published, client):
         f"{town.groups[0].code}/on_time/",
     ):
         assert client.get(f"/assessments/{published.pk}/{tail}").status_code == 404
+
+
+def test_satisfaction_is_split_by_the_way_answers_came(town, client):
+    group = town.groups[0]
+    FeedbackRequest.objects.all().delete()
+    for grade, channel in ((1, "system"), (2, "phone"), (3, "phone"), (5, "in_person")):
+        made = answer(town, group, grade, "10-22 09:00")
+        FeedbackRequest.objects.filter(pk=made.pk).update(channel=channel)
+    month = create_month(user=town.assessor, township=town.grid, month=date(2026, 10, 1))
+    parts = INDICATORS["satisfaction"].split(month, group.village_code)
+    assert {way: (part.numerator, part.denominator) for way, part in parts} == {
+        "通过链接": (100, 1), "电话": (130, 2), "当面": (0, 1),
+    }  # fmt: skip
+    assert INDICATORS["on_time"].split(month, group.village_code) == []
+    page = login(client, town.assessor).get(f"/assessments/{month.pk}/{group.village_code}/satisfaction/")
+    text = page.content.decode()
+    assert page.status_code == 200
+    assert "电话" in text
