@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.db import transaction
 from rest_framework.settings import api_settings
 
@@ -66,6 +67,22 @@ def test_superuser_counts_for_nothing(world, role):
     report(found)
 
 
+def test_rest_takes_no_session(world):
+    """Else another site's page could post with it: REST asks for the token and for nothing else."""
+    found = Walk(world, "anonymous")
+    found.client.cookies[settings.SESSION_COOKIE_NAME] = world.sessions["township"]
+    found.cookies = found.client.cookies.output()
+    for row, entry in ROUTES.items():
+        if PARTS["rest"](row):
+            for cell in cells(world, "anonymous", row, entry):
+                found.ask(row, cell)
+    report(found)
+
+
 def report(found: Walk) -> None:
     assert found.asked
-    assert not found.wrong, f"{len(found.wrong)} of {found.asked} cells:\n" + "\n".join(found.wrong[:60])
+    if found.wrong:
+        lines = "\n".join(found.wrong[:60])
+        pytest.fail(
+            f"{len(found.wrong)} of {found.asked} cells are not as tests/matrix says:\n{lines}", pytrace=False
+        )

@@ -26,12 +26,7 @@ from tests.matrix.world import NOBODY, PLACES, World, address_args, mark, name_i
 OTHER_METHODS = ("put", "patch", "delete")
 REFUSED = {302, 401, 403, 404, 405}
 NONE = "-"  # where a route has no object
-ON_PAGES = {
-    "accept",
-    "hand_over",
-    "add_note",
-    "nothing-of-this-name",
-}  # every action goes over REST; pages ask the same
+A_FEW = {"accept", "hand_over", "add_note", "nothing-of-this-name"}
 
 
 # --- the routes that there are -------------------------------------------------------------------------------------
@@ -106,11 +101,15 @@ def adding(world: World, role: str) -> Iterator[Cell]:
 
 
 def acted(world: World, role: str, row: str) -> Iterator[Cell]:
-    """Every action on every matter. Whoever is refused is refused without a body too; whoever may, but leaves out what is
+    """Every action on every matter: over REST, as pages ask the same, and of those out of sight on the first and the one of
+    another township; elsewhere a few. Whoever is refused is refused without a body too; whoever may, but leaves out what is
     needed, is told so."""
-    for place, matter in world.objects["incident"].items():
+    matters = world.objects["incident"]
+    unseen = [place for place in matters if not has("SEE", role, place)]
+    for place, matter in matters.items():
+        every = _is_rest(row) and place not in unseen[1:-1]
         for name, act in ACTIONS.items():
-            if not (_is_rest(row) or name in ON_PAGES):
+            if not (every or name in A_FEW):
                 continue
             path = _filled(row, matter.pk, name)
             expected = _status(role, row, act.rule, place)

@@ -164,9 +164,9 @@ def _orders(world: World) -> None:
     made = {
         name: {
             place: save_mapping(
-                user=fresh(town.clerk), township=town.grid, name=mark(place) + name, columns=columns, usual={}
+                user=fresh(town.clerk), township=town.grid, name=word + name, columns=columns, usual={}
             )
-            for place, town in (("T", world.town), ("O", world.other))
+            for place, town, word in (("T", world.town, "县平台"), ("O", world.other, mark("O")))
         }
         for name in ("mapping", "spare_mapping")
     }
