@@ -56,6 +56,8 @@ LIMITS: Mapping[str, Any] = {
     "refusal": gettext_lazy("Limit for refusing"),
     "ruling": gettext_lazy("Limit for ruling on a refusal"),
     "referral": gettext_lazy("Limit for the reply of a superior body"),
+    "assist": gettext_lazy("Limit for assisting"),
+    "whistle": gettext_lazy("Limit for departments that are called"),
 }
 UNITS = [
     (Unit.MINUTES.value, gettext_lazy("minutes")),

@@ -167,7 +167,7 @@ def test_other_files_are_kept_as_they_came_and_only_downloaded(
     assert file["X-Content-Type-Options"] == "nosniff"
     assert "sandbox" in file["Content-Security-Policy"]
     detail = api(town.worker).get(f"{API}incidents/{row['id']}/").json()
-    assert detail["photos"] == {"expected": 1, "arrived": 0}, "a file is no photo"
+    assert detail["photos"] == {"expected": 1, "arrived": 0, "missing": 1}, "a file is no photo"
     problem(api(town.worker2).get(answer.json()["url"]), 404, "not_found")
 
 
