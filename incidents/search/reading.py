@@ -6,6 +6,7 @@ itself decide. What the index does not know yet is read directly. (docs/adr/0017
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -32,6 +33,9 @@ MOST_WAITING = 200
 NUMBER_LENGTH = 8  # from here on digits may be a whole number
 
 
+A_NUMBER = re.compile(r"\d{8}-\d{4,}")  # of a matter here: nothing else is looked for
+
+
 @dataclass(frozen=True)
 class Question:
     """What is asked, with the people and grids whose names have the words."""
@@ -55,7 +59,7 @@ def search(user: Any, filters: ListFilters, key: Key | None = None, size: int = 
     """One page of what the user may see and the words fit. An exact number is found by itself."""
     if len(digits_of(filters.q)) >= NUMBER_LENGTH:
         page = Incident.objects.page_for(user, filters, key, size)
-        if page.rows:
+        if page.rows or A_NUMBER.fullmatch(filters.q.strip()):
             return Found(page, Question(tuple(asked(filters.q))), exact=True)
     question = _named(user, asked(filters.q))
     if not question.words:
