@@ -183,7 +183,7 @@ ROUTES: Mapping[str, Route] = {
     "incidents/<uuid:pk>/actions/<slug:action>/": acting("405"),
     "incidents/<uuid:pk>/notice/": route("405", "400 NOTIFIES / 403 SEE / 404", "incident"),
     "incidents/<uuid:pk>/slip/": route("200 WORKS / 404", "405", "incident"),
-    "incidents/<uuid:pk>/join/": route("405", "302 WORKS / 403 SEE / 404", "incident", bodies.a_report),
+    "incidents/<uuid:pk>/join/": route("405", "302 ACCEPTOR / 403 SEE / 404", "incident", bodies.a_report),
     "incidents/<uuid:pk>/parties/": route("405", "302 WORKS / 403 SEE / 404", "dispute", bodies.a_party),
     "incidents/<uuid:pk>/parties/remove/": route("405", "302 WORKS / 403 SEE / 404", "incident", bodies.no_party),
     "incidents/<uuid:pk>/reveal/": route("405", "200 REVEALS / 403 SEE / 404", "incident", bodies.a_reveal),
