@@ -17,7 +17,6 @@ from grids.api.serializers import GridRefSerializer
 from incidents.enums import AssistKind, CategoryKind, Grade, PartySide, Source, Status
 from incidents.models import AssistTask, Incident, Party, Requester, Transition, Upload
 from incidents.receipts import photos_of
-from incidents.workflow import JOIN, ORDER_CHANGED, OTHER_ROWS, OVERDUE, PARTIES, REPORT, TRANSITIONS
 
 
 class NamedSerializer(serializers.Serializer[Any]):
@@ -326,7 +325,7 @@ class TransitionSerializer(serializers.Serializer[Transition]):
 
     seq = serializers.IntegerField()
     action = serializers.CharField()
-    label = serializers.SerializerMethodField()
+    label = serializers.CharField()
     from_status = serializers.CharField()
     to_status = serializers.ChoiceField(choices=Status.choices)
     actor = PersonSerializer(allow_null=True)
@@ -341,17 +340,6 @@ class TransitionSerializer(serializers.Serializer[Transition]):
     from_unit = serializers.SerializerMethodField()
     to_unit = serializers.SerializerMethodField()
     responsible = PersonSerializer(allow_null=True)
-
-    def get_label(self, row: Transition) -> str:
-        others = {
-            REPORT: _("reported it"),
-            OVERDUE: _("told the level above that it is late"),
-            PARTIES: OTHER_ROWS[PARTIES],
-            JOIN: OTHER_ROWS[JOIN],
-            ORDER_CHANGED: OTHER_ROWS[ORDER_CHANGED],
-        }
-        move = TRANSITIONS.get(row.action)
-        return str(move.done if move else others.get(row.action, row.action))
 
     @extend_schema_field(UnitSerializer)
     def get_from_unit(self, row: Transition) -> dict[str, Any]:

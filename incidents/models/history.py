@@ -11,6 +11,7 @@ from grids.models import Grid
 from incidents.enums import Status
 from incidents.models.incident import Incident
 from incidents.querysets import TransitionQuerySet
+from incidents.workflow import OTHER_ROWS, TRANSITIONS
 from members.models import Department, Member
 
 
@@ -76,7 +77,13 @@ class Transition(Repeatable):
         ]
 
     def __str__(self) -> str:
-        return f"{self.seq} {self.action}"
+        return f"{self.seq} {self.label}"
+
+    @property
+    def label(self) -> str:
+        """What was done, as a verb of the timeline."""
+        move = TRANSITIONS.get(self.action)
+        return str(move.done if move else OTHER_ROWS.get(self.action, self.action))
 
 
 class CopiedNotice(Repeatable):
