@@ -316,6 +316,7 @@ class HeartbeatAdmin(TechnicalAdmin):
     works: ClassVar[Mapping[str, Any]] = {
         "sweep": _("looking for what is late"),
         "outbox": _("sending what must leave gridgov"),
+        "search": _("noting what is searched for"),
     }
     list_display = ("work", "at")
     fields = ("work", "at", "detail")

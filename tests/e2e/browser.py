@@ -33,7 +33,7 @@ addEventListener("load", () => {
   const words = [...document.querySelectorAll("button, .btn, input[type=submit], a, th, label, legend, h1, h2, summary, option, dt, p")]
     .filter((one) => !one.closest(".visually-hidden"))
     .map((one) => (one.tagName === "INPUT" ? one.value : one.textContent).trim().replace(/\\s+/g, " "))
-    .filter((text) => /[A-Za-z]{3}/.test(text) && !/[\\u4e00-\\u9fff]/.test(text));
+    .filter((text) => /[A-Za-z]{3}/.test(text) && !/[\\u4e00-\\u9fff]/.test(text) && !/^https?:\\S+$/.test(text));
   console.debug("e2e: " + JSON.stringify({lang: document.documentElement.lang, words: [...new Set(words)]}));
 });
 """
