@@ -83,17 +83,18 @@ def url_of(listener: socket.socket) -> str:
 
 def programs(folder: Path, listener: socket.socket) -> list[Program]:
     python = sys.executable
-    celery = [python, "-m", "celery", "--app", "gridgov"]
-    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    celery = [python, "-m", "celery", "--app"]
     embedded = not os.environ.get("REDIS_URL")
     concurrency = os.environ.get("CELERY_CONCURRENCY") or ("1" if embedded else "2")
-    worker = ["worker", "--pool", "prefork", "--concurrency", concurrency, *quiet, "--loglevel", "INFO"]
-    beat = ["beat", "--schedule", str(folder / "run" / "beat-schedule"), "--loglevel", "WARNING"]
+    # One at a time needs no second process; together they would hold the code twice.
+    pool = ["--pool", "solo"] if concurrency == "1" else ["--pool", "prefork", "--concurrency", concurrency]
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"]
+    timetable = ["--schedule", str(folder / "run" / "beat-schedule"), "--loglevel", "WARNING"]
     web = [python, "-m", "gunicorn", "--config", "deploy/gunicorn_conf.py", "gridgov.wsgi:application"]
     return [
         Program("web", web, pass_fds=[listener.fileno()]),
-        Program("worker", [*celery, *worker]),
-        Program("beat", [*celery, *beat]),
+        Program("worker", [*celery, "gridgov", "worker", *pool, *quiet]),
+        Program("beat", [*celery, "gridgov.beat", "beat", *timetable]),
     ]
 
 
