@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -13,7 +14,7 @@ from django.urls import path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from gridgov.common.admin import Rows, ScopedAdmin, ScopedInline
@@ -22,7 +23,7 @@ from gridgov.common.forms import show_refusal
 from grids.admin import TownshipAdmin
 from grids.enums import Verb
 from grids.querysets import condition, places_of
-from incidents.actions import NewProcedure, perform, publish_procedures
+from incidents.actions import NewProcedure, publish_procedures
 from incidents.forms import ActionForm
 from incidents.models import Category, Incident, Procedure, Transition
 from incidents.permissions import may_see_requester, obligatory, owed_before_closing
@@ -32,7 +33,7 @@ from incidents.templatetags.matters import time_left
 from incidents.views.matter import offers_for, take
 from incidents.workflow import OTHER_ROWS, TRANSITIONS
 
-MOST_AT_ONCE = 100
+MOST_AT_ONCE = 100  # as ids in an address
 
 
 class CategoryFilter(admin.SimpleListFilter):
@@ -95,7 +96,7 @@ class IncidentAdmin(ScopedAdmin):
     sortable_by = ()
     ordering = ("-reported_at", "-id")
     inlines = (HistoryInline,)
-    actions = ("accept",)
+    actions = ("together",)
     change_form_template = "admin/incidents/incident/change_form.html"
     fields = (
         "number", "status", "left", "unit", "person", "heading", "description", "where", "kind", "important",
@@ -222,21 +223,11 @@ class IncidentAdmin(ScopedAdmin):
         response.status_code = error.status
         return response
 
-    @admin.action(description=gettext_lazy("Accept the selected matters"))
-    def accept(self, request: HttpRequest, queryset: Rows) -> None:
-        """Each by itself: one that is refused does not hold back the others."""
-        user: Any = request.user
-        done = 0
-        for incident in queryset[:MOST_AT_ONCE]:
-            try:
-                perform(user=user, incident=incident, action="accept", version=incident.version)
-                done += 1
-            except DomainError as error:
-                messages.error(request, f"{incident.number}: {error.detail}")
-        if done:
-            messages.success(
-                request, ngettext("%(n)s matter accepted.", "%(n)s matters accepted.", done) % {"n": done}
-            )
+    @admin.action(description=gettext_lazy("Act on the selected matters together"))
+    def together(self, request: HttpRequest, queryset: Rows) -> HttpResponse:
+        """Leads to the page where the action is chosen."""
+        picked = [("ids", pk.hex) for pk in queryset.values_list("pk", flat=True)[:MOST_AT_ONCE]]
+        return redirect(f"{reverse('incidents:bulk')}?{urlencode(picked)}")
 
 
 @admin.register(Category)

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from incidents.views import (
+    bulk,
     importing,
     lists,
     matter,
@@ -21,6 +22,9 @@ app_name = "incidents"
 
 urlpatterns = [
     path("", lists.incidents, name="list"),
+    path("bulk/", bulk.bulk, name="bulk"),
+    path("bulk/<uuid:batch>/", bulk.done, name="bulk-done"),
+    path("bulk/<uuid:batch>/undo/", bulk.undo, name="bulk-undo"),
     path("new/", report.report, name="new"),
     path("phone/", phone.phone, name="phone"),
     path("similar/", similar.similar, name="similar"),

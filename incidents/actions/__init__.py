@@ -4,6 +4,7 @@ Every action is one atomic block: check, compare-and-set on (status, version), h
 """
 
 from incidents.actions.assisting import follow_assisting, sweep_assisting
+from incidents.actions.bulk import act_together, undo_together
 from incidents.actions.daily import tell_daily_lists
 from incidents.actions.files import attach, discard
 from incidents.actions.joining import join
@@ -24,6 +25,7 @@ from incidents.actions.waking import remind_replies, resume_due
 __all__ = [
     "NewProcedure",
     "Outcome",
+    "act_together",
     "add_party",
     "answer_feedback",
     "attach",
@@ -50,4 +52,5 @@ __all__ = [
     "sweep",
     "sweep_assisting",
     "tell_daily_lists",
+    "undo_together",
 ]

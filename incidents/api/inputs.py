@@ -17,10 +17,12 @@ from grids.api.serializers import CODE
 from grids.enums import Verb
 from grids.models import Grid
 from grids.querysets import places_of
+from incidents.actions.bulk import MOST_TOGETHER
 from incidents.enums import Card, Grade, PartySide, Source, Status
 from incidents.models import Category, Incident
 from incidents.permissions.conditions import main_matter
 from incidents.search.words import LONGEST_QUESTION
+from incidents.workflow import TRANSITIONS
 from members.models import Department, Member
 from members.querysets import standing_of
 
@@ -206,15 +208,9 @@ class LimitInput(Strict):
         return Limit(attrs["n"], Unit(attrs["unit"]))
 
 
-class ActionInput(EntryInput, Writing):
+class ArgumentsInput(EntryInput, Writing):
     """The arguments of all actions; `allowed_actions` of the matter says which one takes which."""
 
-    version = serializers.IntegerField(
-        min_value=1,
-        max_value=2**31 - 1,
-        required=False,
-        help_text=gettext_lazy("As read; a change since then answers 409."),
-    )
     note = serializers.CharField(max_length=2000, required=False, allow_blank=True)
     reason = serializers.CharField(max_length=2000, required=False, allow_blank=True)
     to = UnitInput(required=False)
@@ -223,7 +219,6 @@ class ActionInput(EntryInput, Writing):
     told = ToldInput(required=False)
     happened = serializers.BooleanField(required=False)
     solved = serializers.BooleanField(required=False)
-    files = serializers.ListField(child=Uuid(), max_length=20, required=False)
     upheld = serializers.BooleanField(required=False)
     granted = serializers.BooleanField(required=False)
     limit = LimitInput(required=False)
@@ -256,6 +251,27 @@ class ActionInput(EntryInput, Writing):
     category = serializers.CharField(max_length=40, required=False)
     grid = serializers.RegexField(CODE, required=False)
     address = serializers.CharField(max_length=120, required=False)
+
+
+class ActionInput(ArgumentsInput):
+    version = serializers.IntegerField(
+        min_value=1,
+        max_value=2**31 - 1,
+        required=False,
+        help_text=gettext_lazy("As read; a change since then answers 409."),
+    )
+    files = serializers.ListField(child=Uuid(), max_length=20, required=False)
+
+
+class BulkInput(ArgumentsInput):
+    """One action, its arguments once, and the matters. `client_uuid` is the batch, by which it is taken back."""
+
+    action = serializers.ChoiceField(choices=sorted(set(TRANSITIONS) - {"undo"}))
+    incidents = serializers.ListField(child=Uuid(), min_length=1, max_length=MOST_TOGETHER)
+
+
+class BulkUndoInput(Writing):
+    pass
 
 
 class UploadInput(Writing):

@@ -193,6 +193,22 @@ class BatchItemSerializer(serializers.Serializer[Any]):
     problem = ProblemSerializer(required=False)
 
 
+class BulkLineSerializer(serializers.Serializer[Any]):
+    """What became of one matter: `body` as it is now, else `problem`."""
+
+    id = serializers.UUIDField()
+    status = serializers.IntegerField(help_text=_("As a call of its own would have answered."))
+    body = IncidentSerializer(required=False)
+    problem = ProblemSerializer(required=False)
+
+
+class BulkSerializer(serializers.Serializer[Any]):
+    batch = serializers.UUIDField(help_text=_("By this it is taken back, within 10 minutes."))
+    done = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    results = BulkLineSerializer(many=True)
+
+
 class ReceiptSerializer(serializers.Serializer[Any]):
     client_uuid = serializers.UUIDField()
     id = serializers.UUIDField()

@@ -1,11 +1,13 @@
 from django.urls import path
 
-from incidents.api import people, similar, views
+from incidents.api import bulk, people, similar, views
 
 urlpatterns = [
     path("categories/", views.CategoryList.as_view(), name="categories"),
     path("incidents/", views.IncidentList.as_view(), name="incidents"),
     path("incidents/batch/", views.IncidentBatch.as_view(), name="incident-batch"),
+    path("incidents/bulk/", bulk.IncidentBulk.as_view(), name="incident-bulk"),
+    path("incidents/bulk/<uuid:batch>/undo/", bulk.BulkUndo.as_view(), name="incident-bulk-undo"),
     path("receipts/", views.ReceiptList.as_view(), name="receipts"),
     path("incidents/similar/", similar.IncidentSimilar.as_view(), name="incident-similar"),
     path("incidents/<uuid:pk>/", views.IncidentDetail.as_view(), name="incident"),

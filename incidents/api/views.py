@@ -1,5 +1,6 @@
 """Matters over REST: fetch through scope, one action, answer."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -247,13 +248,23 @@ class IncidentAction(View):
             raise Http404
         incident = seen(request.user, pk)
         given = self.taken(ActionInput)
-        outcome = _act(request.user, incident, action, given)
+        call, content = given.pop("client_uuid"), body_hash(given, incident.pk, action)
+        outcome = carry_out(request.user, incident, action, given, client_uuid=call, content=content)
         return answer(detail(request.user, outcome.incident), replayed=outcome.replayed, created=200)
 
 
-def _act(user: User, incident: Incident, action: str, given: dict[str, Any]) -> Outcome:
-    client_uuid, content = given.pop("client_uuid"), body_hash(given, incident.pk, action)
-    unknown = None
+def carry_out(
+    user: User,
+    incident: Incident,
+    action: str,
+    given: Mapping[str, Any],
+    *,
+    client_uuid: UUID,
+    content: str,
+    batch: UUID | None = None,
+) -> Outcome:
+    """One action, with what its arguments name looked up for this matter."""
+    given, unknown = dict(given), None
     if given.get("on_behalf_of"):
         try:
             given["on_behalf_of"] = named_member(user, given["on_behalf_of"])
@@ -270,7 +281,13 @@ def _act(user: User, incident: Incident, action: str, given: dict[str, Any]) -> 
             unknown, given[name] = error, None
     try:
         return perform(
-            user=user, incident=incident, action=action, client_uuid=client_uuid, body_hash=content, **given
+            user=user,
+            incident=incident,
+            action=action,
+            client_uuid=client_uuid,
+            body_hash=content,
+            batch=batch,
+            **given,
         )
     except Invalid:
         if unknown is not None:

@@ -97,23 +97,35 @@
   window.addEventListener("offline", showOffline);
   showOffline();
 
-  /* Selected rows bring the bar, with the actions that all of them allow (templates/components/bulk_bar.html). */
+  /* Ticked rows bring the bar (templates/components/bulk_bar.html). */
   function updateBulk(form) {
-    const picked = [...form.querySelectorAll("input[name=ids]:checked")];
-    const allowed = picked.map((box) => (box.dataset.actions || "").split(" "));
-    let usable = 0;
-    form.querySelectorAll("input[name=ids]").forEach((box) => {
-      const row = box.closest("tr");
-      if (row) row.classList.toggle("is-picked", box.checked);
-    });
-    form.querySelectorAll("[data-bulk-action]").forEach((button) => {
-      button.hidden = !allowed.every((names) => names.includes(button.dataset.bulkAction));
-      if (!button.hidden) usable += 1;
-    });
+    const boxes = [...form.querySelectorAll("input[name=ids]")];
+    const picked = boxes.filter((box) => box.checked);
+    const bar = form.querySelector("[data-bulk-bar]");
+    const all = form.querySelector("[data-pick-all]");
+    if (!bar) return;
+    boxes.forEach((box) => box.closest("tr").classList.toggle("is-picked", box.checked));
     form.querySelector("[data-bulk-count]").textContent = picked.length;
-    form.querySelector("[data-bulk-none]").hidden = usable > 0;
-    form.querySelector("[data-bulk-bar]").hidden = picked.length === 0;
+    bar.hidden = picked.length === 0;
+    all.checked = picked.length === boxes.length;
+    all.indeterminate = picked.length > 0 && picked.length < boxes.length;
   }
+  window.addEventListener("pageshow", () => document.querySelectorAll("form[data-bulk]").forEach(updateBulk));
+
+  /* Shift and click ticks everything in between. */
+  let lastPicked = null;
+  document.addEventListener("click", (event) => {
+    const box = event.target;
+    if (!box.matches || !box.matches("form[data-bulk] input[name=ids]")) return;
+    const boxes = [...box.form.querySelectorAll("input[name=ids]")];
+    const from = boxes.indexOf(lastPicked);
+    if (event.shiftKey && from >= 0) {
+      const to = boxes.indexOf(box);
+      boxes.slice(Math.min(from, to), Math.max(from, to) + 1).forEach((one) => { one.checked = box.checked; });
+      updateBulk(box.form);
+    }
+    lastPicked = box;
+  });
 
   document.addEventListener("change", (event) => {
     const input = event.target;

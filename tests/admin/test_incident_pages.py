@@ -126,26 +126,13 @@ def test_dispatch_offers_only_grids_below(client, town):
     assert matter.status == "accepted"
 
 
-def test_bulk_accept_says_which_were_refused(client, town):
-    ready = incident(town, escalate=True)
-    below = incident(town)
+def test_selected_matters_lead_to_the_page_of_bulk_actions(client, town, other):
+    mine, foreign = incident(town, escalate=True), incident(other, escalate=True)
     login(client, town.village_head)
-    answer = client.post(
-        reverse(LIST), {"action": "accept", "_selected_action": [ready.pk, below.pk]}, follow=True
-    )
-    ready.refresh_from_db()
-    below.refresh_from_db()
-    assert (ready.status, below.status) == ("accepted", "reported")
-    assert any(below.number in str(message) for message in answer.context["messages"])
-
-
-def test_bulk_accept_reaches_nothing_outside(client, town, other):
-    foreign = incident(other, escalate=True)
-    incident(town)
-    login(client, town.village_head)
-    client.post(reverse(LIST), {"action": "accept", "_selected_action": [foreign.pk]})
-    foreign.refresh_from_db()
-    assert foreign.status == "reported"
+    picked = {"action": "together", "_selected_action": [mine.pk, foreign.pk]}
+    page = client.post(reverse(LIST), picked, follow=True)
+    assert page.context["matters"] == [mine]
+    assert "accept" in {offer["name"] for offer in page.context["offers"]}
 
 
 @pytest.mark.parametrize("flag", [False, True])

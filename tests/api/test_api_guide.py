@@ -110,7 +110,7 @@ CALLS = """
 POST auth/token/ · POST auth/logout/ · GET me/ · GET tasks/ · GET grids/ · GET grids/{}/ · GET categories/ · POST incidents/
 POST incidents/batch/ · GET incidents/ · GET incidents/{}/ · POST incidents/{}/actions/{}/ · GET incidents/{}/history/
 GET incidents/{}/due/ · POST uploads/ · GET uploads/{}/file · GET receipts/ · POST patrols/ · GET patrols/ · GET duties/
-GET assessments/ · GET assessments/{}/scores/ · GET assessments/{}/sheet.xlsx
+GET assessments/ · GET assessments/{}/scores/ · GET assessments/{}/sheet.xlsx · POST incidents/bulk/ · POST incidents/bulk/{}/undo/
 """
 
 

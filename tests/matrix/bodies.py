@@ -63,6 +63,17 @@ def a_department(world: World, place: str) -> dict[str, Any]:
     return {"township": world.objects["township"][place].code, "name": "虚构办", "phone": ""}
 
 
+def a_call(world: World, place: str) -> dict[str, Any]:
+    return {"client_uuid": str(uuid4())}
+
+
+def a_note_on_one(world: World, place: str) -> dict[str, Any]:
+    """One action on several matters: here on one, seen or not."""
+    return a_call(world, place) | {
+        "action": "add_note", "note": "看过", "incidents": [str(world.objects["incident"][place].pk)],
+    }  # fmt: skip
+
+
 def a_party(world: World, place: str) -> dict[str, Any]:
     return {"client_uuid": str(uuid4()), "name": "李四(虚构)"}
 

@@ -249,7 +249,8 @@ class Walk:
             yield f"writes to {', '.join(sorted(set(watch.written)))}"
         named = "" if row not in OPEN_TO_THE_HOLDER else cell.place
         for place, secret in self.hidden:
-            if secret in text and place != named and secret not in quote(cell.path):
+            known = secret in quote(cell.path) or secret in str(cell.data)  # whoever asks named it
+            if secret in text and place != named and not known:
                 yield f"tells of {place}: …{_around(text, secret)}…"
                 break
 

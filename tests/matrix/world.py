@@ -49,6 +49,7 @@ ROLES = (
     "admin", "township", "village", "worker", "worker2", "department", "supervisor", "leader", "auditor", "moved",
 )  # fmt: skip
 NOBODY = ("anonymous", "disabled")
+BATCH = uuid4()  # the dispatch of `P`, as the township's clerk gave it
 
 
 def mark(place: str) -> str:
@@ -138,7 +139,7 @@ def _matters(world: World) -> None:
             client_uuid=call, requester={"name": mark(place), "phone": "", "wants_feedback": True},
         ).incident  # fmt: skip
         if place == "P":
-            for action, given in (("accept", {}), ("dispatch", {"to": town.department})):
+            for action, given in (("accept", {}), ("dispatch", {"to": town.department, "batch": BATCH})):
                 matter = perform(user=fresh(town.clerk), incident=matter, action=action, **given).incident
         matters[place] = Incident.objects.get(pk=matter.pk)
         uploads[place] = _photo(clerk, call)
@@ -154,6 +155,7 @@ def _matters(world: World) -> None:
     world.objects["list"] = {"T": _a_list(world.town.clerk)}
     world.objects |= {"incident": matters, "upload": uploads, "feedback": links, "patrol": patrols}
     world.objects["number"] = matters
+    world.objects["batch"] = {"P": BATCH}
     world.objects["grid"] = {place: grid for place, grid in world.grids.items() if place != "P"}
     world.objects["township"] = {"T": world.town.grid, "O": world.other.grid}
 
