@@ -133,7 +133,9 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     # A matter with all it points to is eight tables: to weigh every order of them took PostgreSQL ten times as long as
     # to read the one row. Joins stand in the order in which they are best read, so four at a time are weighed.
-    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", "-c join_collapse_limit=4 -c jit=off")
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
+        "options", "-c join_collapse_limit=4 -c jit=off"
+    )
 DATABASES["default"]["CONN_MAX_AGE"] = None
 DATABASES["default"]["ATOMIC_REQUESTS"] = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
