@@ -10,14 +10,9 @@ from django.http import HttpRequest
 
 from gridgov.common.admin import Rows, ScopedAdmin, is_technical
 from grids.actions import SpecialDay, change_calendar
-from grids.enums import Kind, Verb
+from grids.enums import Verb
 from grids.models import Calendar, CalendarDay, Grid
-from grids.querysets import holds, places_of
-
-
-def managed_townships(user: Any) -> list[str]:
-    """Townships whose own level the user manages: whole ones, not a village of them."""
-    return [place.code for place in places_of(user)[Verb.MANAGE] if place.kind == Kind.TOWNSHIP]
+from grids.querysets import holds, managed_townships, places_of
 
 
 class ManagedAdmin(ScopedAdmin):
@@ -87,6 +82,6 @@ class CalendarDayAdmin(TownshipAdmin):
         return ("calendar", "day") if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
-        day = SpecialDay(obj.day, obj.working, obj.name, obj.source)
+        day = SpecialDay(obj.day, obj.working, obj.name, obj.source, obj.table_year)
         change_calendar(township_code=obj.calendar_id, days=[day])
         obj.pk = CalendarDay.objects.get(calendar=obj.calendar_id, day=obj.day).pk

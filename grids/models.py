@@ -12,7 +12,7 @@ from guardian.models import UserObjectPermissionBase
 
 from gridgov.common import clock
 from grids.enums import CodeSource, Kind, Use, Verb
-from grids.querysets import CalendarQuerySet, GrantQuerySet, GridQuerySet, lineage
+from grids.querysets import CalendarQuerySet, GrantQuerySet, GridQuerySet, WorkingTimeQuerySet, lineage
 
 models.CharField.register_lookup(Length)
 
@@ -118,13 +118,41 @@ class Succession(models.Model):
         return f"{self.old_id} → {self.new_id}"
 
 
+def around_the_clock() -> list[list[str]]:
+    return [["00:00", "00:00"]]
+
+
+class WorkingTime(models.Model):
+    """A calendar as it once was: what a clock was reckoned with stays, whatever is edited later. The key is a hash of the content."""
+
+    key = models.CharField(max_length=16, primary_key=True)
+    content = (
+        models.JSONField()
+    )  # frames, weekdays, days {"2026-10-01": [false, "国庆节"]}, years; what `counting` reads
+
+    objects = WorkingTimeQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("working time")
+        verbose_name_plural = _("working times")
+
+    def __str__(self) -> str:
+        return self.key
+
+
 class Calendar(models.Model):
-    """Working time of a township. Frames are [["08:30", "12:00"], …] in Asia/Shanghai wall time."""
+    """Working time of a township. Frames are [["08:30", "12:00"], …] in Asia/Shanghai wall time.
+
+    Two calendars: the office's, and that of urgent matters, which runs on every day of the week through all holidays.
+    """
 
     township = models.OneToOneField(Grid, models.CASCADE, primary_key=True, related_name="calendar")
     frames = models.JSONField(_("frames"))
     weekdays = models.JSONField(_("working days of the week"))  # 0 = Monday
+    urgent_frames = models.JSONField(_("frames of urgent matters"), default=around_the_clock)
     version = models.PositiveIntegerField(default=1)
+    office_key = models.CharField(max_length=16, blank=True, editable=False)  # the WorkingTime of each now
+    urgent_key = models.CharField(max_length=16, blank=True, editable=False)
 
     objects = CalendarQuerySet.as_manager()
 
@@ -144,6 +172,9 @@ class CalendarDay(models.Model):
     working = models.BooleanField(_("working"))
     name = models.CharField(_("name"), max_length=40)
     source = models.CharField(_("source"), max_length=80, blank=True)
+    table_year = models.PositiveSmallIntegerField(
+        null=True, editable=False
+    )  # the official table it came with
 
     class Meta:
         verbose_name = _("special day")
@@ -153,6 +184,26 @@ class CalendarDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.name}"
+
+
+class CalendarYear(models.Model):
+    """A year whose official table is in. Others go by weekdays for now, and every explanation says so."""
+
+    calendar = models.ForeignKey(Calendar, models.CASCADE, related_name="years")
+    year = models.PositiveSmallIntegerField(_("year"))
+    source = models.CharField(_("source"), max_length=80, blank=True)
+    imported_at = models.DateTimeField(_("imported at"), default=clock.now)
+    followed_at = models.DateTimeField(
+        null=True
+    )  # the open clocks that leaned on the year were reckoned again
+
+    class Meta:
+        verbose_name = _("official year")
+        verbose_name_plural = _("official years")
+        constraints = [models.UniqueConstraint(fields=["calendar", "year"], name="calendar_year_once")]
+
+    def __str__(self) -> str:
+        return str(self.year)
 
 
 class Township(models.Model):

@@ -6,7 +6,9 @@ without children, narrows by equality on the matching column, any other by a ran
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, time
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -20,7 +22,7 @@ from grids.enums import Kind, Verb
 
 if TYPE_CHECKING:
     from gridgov.common.models import User
-    from grids.models import Calendar, Grid, GridGrant
+    from grids.models import Calendar, Grid, GridGrant, WorkingTime
 
 
 Kept = TypeVar("Kept")
@@ -135,45 +137,95 @@ class GridQuerySet(models.QuerySet["Grid"]):
         return [Place(*row) for row in rows.values_list("code", "kind", "leaf")]
 
 
+OFFICE, URGENT = "office", "urgent"
+
+
+class Reckoned(NamedTuple):
+    """Working time to count with, and the key under which it stays what it is."""
+
+    key: str
+    calendar: worktime.Calendar
+
+
 class CalendarQuerySet(models.QuerySet["Calendar"]):
-    def of(self, township_code: str) -> worktime.Calendar:
+    def of(self, township_code: str, which: str = OFFICE) -> worktime.Calendar:
         """A township's working time, for counting: one query, and one more when it changed. Raises DoesNotExist."""
+        return self.keyed(township_code, which).calendar
+
+    def keyed(self, township_code: str, which: str = OFFICE) -> Reckoned:
+        """The same with its key, for a clock that begins now."""
         rows = CALENDAR_OF(township_code)
         if not rows:
             raise self.model.DoesNotExist(township_code)
-        row = rows[0]
-        version, found = _calendars.get(township_code, (0, None))
-        if found is None or version != row.version:
-            found = counting(row)
-            _calendars[township_code] = (row.version, found)
-        return found
+        key = getattr(rows[0], f"{which}_key")
+        return Reckoned(key, apps.get_model("grids", "WorkingTime")._default_manager.under(key))
+
+
+class WorkingTimeQuerySet(models.QuerySet["WorkingTime"]):
+    def under(self, key: str) -> worktime.Calendar:
+        """What a clock was reckoned with; asked once per process."""
+        if key not in _calendars:
+            _calendars[key] = counting(self.get(pk=key).content)
+        return _calendars[key]
+
+    def of_clock(self, key: str, township_code: str) -> worktime.Calendar:
+        """The same; without a key, for clocks older than keys, the township's working time now."""
+        if key:
+            return self.under(key)
+        return apps.get_model("grids", "Calendar")._default_manager.of(township_code)
+
+    def kept(self, content: Mapping[str, Any]) -> str:
+        """The key of this content, which is stored under it from now on. Raises ValueError where nobody would ever work."""
+        counting(content)
+        plain = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        key = hashlib.sha256(plain.encode()).hexdigest()[:16]
+        self.get_or_create(key=key, defaults={"content": content})
+        return key
 
 
 CALENDAR_OF: Prepared[Calendar] = Prepared(
     lambda township: apps.get_model("grids", "Calendar")._default_manager.filter(pk=township)
 )
-# Township -> version and what was built from it; a process serves few townships.
-_calendars: dict[str, tuple[int, worktime.Calendar]] = {}
+_calendars: dict[str, worktime.Calendar] = {}  # by key; what a key means never changes
 
 
 def forget_calendars() -> None:
-    """For a caller that put other data under a version that was already seen: tests, a restored database."""
+    """For a caller that put another database in the place of this one."""
     _calendars.clear()
 
 
-def counting(row: Calendar) -> worktime.Calendar:
-    """The stored calendar as the value that worktime counts with. A year is official once any day of it is listed.
-
-    Raises ValueError where no working time would ever come.
-    """
-    days = list(row.days.all())
+def counting(content: Mapping[str, Any]) -> worktime.Calendar:
+    """Stored working time as the value that worktime counts with. Raises ValueError where no working time would ever come."""
+    days = {date.fromisoformat(day): found for day, found in content["days"].items()}
     return worktime.Calendar(
-        frames=tuple((time.fromisoformat(begin), time.fromisoformat(end)) for begin, end in row.frames),
-        weekdays=frozenset(row.weekdays),
-        days={day.day: day.working for day in days},
-        names={day.day: day.name for day in days},
-        official_years=frozenset(day.day.year for day in days),
+        frames=tuple(
+            (time.fromisoformat(begin), time.fromisoformat(end)) for begin, end in content["frames"]
+        ),
+        weekdays=frozenset(content["weekdays"]),
+        days={day: working for day, (working, _name) in days.items()},
+        names={day: name for day, (_working, name) in days.items()},
+        official_years=frozenset(content["years"]),
+        follows_holidays=content["holidays"],
     )
+
+
+def contents(row: Calendar) -> dict[str, dict[str, Any]]:
+    """What both calendars of a township are now; two queries."""
+    office = {
+        "frames": row.frames,
+        "weekdays": row.weekdays,
+        "holidays": True,
+        "days": {day.day.isoformat(): [day.working, day.name] for day in row.days.order_by("day")},
+        "years": sorted(row.years.values_list("year", flat=True)),
+    }
+    urgent = {
+        "frames": row.urgent_frames,
+        "weekdays": list(range(7)),
+        "holidays": False,
+        "days": {},
+        "years": [],
+    }
+    return {OFFICE: office, URGENT: urgent}
 
 
 def lineage(code: str) -> Sequence[str]:
@@ -185,6 +237,11 @@ def places_of(user: Any) -> dict[str, list[Place]]:
     """The user's places by verb; asked once per user object, that is once per request."""
     grants = apps.get_model("grids", "GridGrant")._default_manager.all()  # models import this module
     return remembered(user, "places", lambda: grants.places(user))
+
+
+def managed_townships(user: Any) -> list[str]:
+    """Townships whose own level the user manages: whole ones, not a village of them."""
+    return [place.code for place in places_of(user)[Verb.MANAGE] if place.kind == Kind.TOWNSHIP]
 
 
 def remembered(user: Any, name: str, ask: Callable[[], Kept]) -> Kept:

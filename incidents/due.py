@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from gridgov.common import clock
-from gridgov.common.worktime import Calendar as WorkCalendar
 from gridgov.common.worktime import Due, Entry, Kind, Limit, Step, StepKind, Unit, derive, in_force, is_late
 from grids.models import Calendar
 from incidents.models import Incident, Stage, Transition
@@ -53,12 +52,11 @@ def explain(incident: Incident, start: datetime | None = None) -> Explanation:
         .prefetch_related("ledger")
         .order_by("number")
     )
-    calendar = Calendar.objects.of(incident.township_code)
     people = _who_set(incident, stages)
-    clocks = {stage.number: _clock_of(stage, calendar, people) for stage in stages}
+    clocks = {stage.number: _clock_of(stage, people) for stage in stages}
     if start is not None and incident.stage in clocks:
         stage = next(stage for stage in stages if stage.number == incident.stage)
-        clocks[stage.number] = _what_if(stage, start, calendar)
+        clocks[stage.number] = _what_if(stage, start)
     current, total = clocks.get(incident.stage), clocks.get(TOTAL_NUMBER)
     candidates = [(STAGE, current), (TOTAL, total), (EXTERNAL, _external(incident))]
     if incident.status in STAGE_STANDS:  # what stands still has no date: it moves as long as it stands
@@ -82,23 +80,18 @@ def no_deadline() -> str:
 # --- the clocks --------------------------------------------------------------------------------------------------
 
 
-def _clock_of(stage: Stage, calendar: WorkCalendar, people: Mapping[datetime, str]) -> ClockView:
-    """A clock as it stands. The stored deadline holds: a later edit of the calendar does not move it."""
-    derived = stage.derived(calendar)
-    lines = sentences(derived.steps, people)
-    if derived.at != stage.due_at and stage.due_at is not None:
-        lines.append(
-            _("The calendar was changed afterwards; the deadline stays %(due)s.")
-            % {"due": moment(stage.due_at)}
-        )
-    return _view(stage, derived, stage.due_at, lines)
+def _clock_of(stage: Stage, people: Mapping[datetime, str]) -> ClockView:
+    """A clock as it stands, by the calendar of its time: a later edit does not move it."""
+    derived = stage.derived()
+    return _view(stage, derived, stage.due_at, sentences(derived.steps, people))
 
 
-def _what_if(stage: Stage, start: datetime, calendar: WorkCalendar) -> ClockView:
-    """The same limit from another start, without what happened since. A deadline set by a person stays."""
-    derived = derive(
-        [Entry(Kind.START, start, limit_of(stage.limit_n, stage.limit_unit), stage.until)], calendar
-    )
+def _what_if(stage: Stage, start: datetime) -> ClockView:
+    """The same limit from another start, by the calendar as it is now, without what happened since. A deadline set by a
+    person stays."""
+    calendar = Calendar.objects.of(stage.township_code, stage.incident.procedure.spec.calendar)
+    limit = limit_of(stage.limit_n, stage.limit_unit)
+    derived = derive([Entry(Kind.START, start, limit, stage.until)], calendar)
     return _view(stage, derived, derived.at, sentences(derived.steps))
 
 
@@ -260,7 +253,16 @@ def _weekend(step: Step) -> str:
 
 
 def _provisional(step: Step) -> str:
-    return _("%(year)s holidays not yet imported, weekends assumed.") % {"year": step.year}
+    return _("The holidays of %(year)s are not imported; weekends assumed for now.") % {"year": step.year}
+
+
+def _completed(step: Step) -> str:
+    values = {"at": moment(step.at), "year": step.year, "due": moment(step.due)}
+    if step.start == step.due:
+        return _("The holidays of %(year)s were imported on %(at)s: the deadline stays.") % values
+    return _(
+        "The holidays of %(year)s were imported on %(at)s: due %(before)s before, %(due)s since then."
+    ) % {**values, "before": moment(step.start)}
 
 
 SENTENCES: Mapping[StepKind, Callable[[Step], str]] = {
@@ -274,6 +276,7 @@ SENTENCES: Mapping[StepKind, Callable[[Step], str]] = {
     StepKind.MAKE_UP: _make_up,
     StepKind.WEEKEND: _weekend,
     StepKind.PROVISIONAL: _provisional,
+    StepKind.COMPLETED: _completed,
 }
 
 
@@ -302,6 +305,11 @@ def limit_text(limit: Limit | None) -> str:
         Unit.CALENDAR_DAYS: ngettext("%(n)d calendar day", "%(n)d calendar days", n),
     }[limit.unit]
     return text % {"n": n}
+
+
+def local_minute(at: datetime | None) -> str:
+    """As it is kept in texts that are translated later: 2026-11-23 16:30."""
+    return f"{clock.local(at):%Y-%m-%d %H:%M}" if at else "–"
 
 
 def moment(at: datetime | None) -> str:

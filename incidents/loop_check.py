@@ -16,9 +16,7 @@ from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from gridgov.common import clock
-from gridgov.common.worktime import Calendar as WorkCalendar
 from gridgov.common.worktime import due_at
-from grids.models import Calendar
 from incidents.enums import Purpose, Status
 from incidents.models import (
     AssistTask,
@@ -178,22 +176,21 @@ def _derived_due(wanted: dict[UUID, tuple[int, str]]) -> dict[UUID, list[_Derive
     ledger = defaultdict(list)
     for event in ClockEvent.objects.filter(stage__in=[stage.pk for stage in running]).order_by("id"):
         ledger[event.stage_id].append(event)
-    calendars = {code: Calendar.objects.of(code) for code in {town for _stage, town in wanted.values()}}
     found: dict[UUID, list[_Derived]] = defaultdict(list)
     for stage in running:
-        found[stage.incident_id].append(_due_of(stage, ledger[stage.pk], calendars[stage.township_code]))
+        found[stage.incident_id].append(_due_of(stage, ledger[stage.pk]))
     return found
 
 
-def _due_of(stage: Stage, events: Sequence[ClockEvent], calendar: WorkCalendar) -> _Derived:
+def _due_of(stage: Stage, events: Sequence[ClockEvent]) -> _Derived:
     is_total = stage.number == TOTAL_NUMBER
     if events:
-        derived = stage.derived_from(events, calendar)
+        derived = stage.derived_from(events)
         return _Derived(derived.at, derived.running, is_total)
     limit = limit_of(
         stage.limit_n, stage.limit_unit
     )  # without a ledger the limit alone says it, and far faster
-    at = stage.until or (due_at(stage.started_at, limit, calendar) if limit else None)
+    at = stage.until or (due_at(stage.started_at, limit, stage.calendar) if limit else None)
     return _Derived(at, running=True, is_total=is_total)
 
 

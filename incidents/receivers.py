@@ -5,9 +5,9 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from grids.actions import succeeded
+from grids.actions import succeeded, year_completed
 from grids.models import Succession
-from incidents.actions import follow_assisting, follow_posts, follow_succession
+from incidents.actions import follow_assisting, follow_posts, follow_succession, follow_years
 from members.actions import responsibility_changed
 
 
@@ -20,3 +20,8 @@ def _follow_posts(sender: Any, codes: Iterable[str], departments: Iterable[int],
 @receiver(succeeded)
 def _follow_succession(sender: Any, succession: Succession, **kwargs: Any) -> list[Any]:
     return follow_succession(succession=succession)
+
+
+@receiver(year_completed)
+def _follow_years(sender: Any, **kwargs: Any) -> int:
+    return follow_years()

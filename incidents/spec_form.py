@@ -28,6 +28,7 @@ LABELS: Mapping[str, Any] = {
     "approval": gettext_lazy("Approval by the township before handling"),
     "may_skip": gettext_lazy("May be passed up past a level"),
     "on_overdue": gettext_lazy("When it is late"),
+    "calendar": gettext_lazy("Calendar"),
 }
 VALUES: Mapping[tuple[str, str], Any] = {
     ("start", "own"): gettext_lazy("the unit where it is reported"),
@@ -43,6 +44,8 @@ VALUES: Mapping[tuple[str, str], Any] = {
     ("approval", "none"): gettext_lazy("not needed"),
     ("approval", "important"): gettext_lazy("for important matters"),
     ("approval", "all"): gettext_lazy("for all"),
+    ("calendar", "office"): gettext_lazy("working time of the office"),
+    ("calendar", "urgent"): gettext_lazy("of urgent matters, through nights and holidays"),
 }
 LIMITS: Mapping[str, Any] = {
     "group": gettext_lazy("Limit of a group"),

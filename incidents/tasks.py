@@ -11,6 +11,7 @@ from gridgov.common.actions import beat
 from incidents.actions import (
     follow_assisting,
     follow_posts,
+    follow_years,
     index_waiting,
     remind_replies,
     resume_due,
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 def sweep_overdue() -> int:
     """What is late goes up one level; before that, what waited long enough goes on."""
     resume_due()
+    follow_years()
     remind_replies()
     told = sweep() + sweep_assisting()
     beat("sweep", told=told)

@@ -147,6 +147,7 @@ TRANSITIONS: Mapping[str, Move] = {
 REPORT, OVERDUE, REASSIGNED, SUCCEEDED = "report", "overdue", "reassigned", "succeeded"
 ORDER_CHANGED = "order_changed"
 PARTIES, JOIN = "parties", "join"
+YEAR_IMPORTED = "year_imported"
 MERGED_IN, TAKEN_OUT, WITH_MAIN = "merged_in", "taken_out", "with_main"
 OTHER_ROWS: Mapping[str, Promise] = {
     REPORT: _("reported it"),
@@ -156,6 +157,7 @@ OTHER_ROWS: Mapping[str, Promise] = {
     ORDER_CHANGED: _("took over what the superior body changed"),
     PARTIES: _("changed who the parties are"),
     JOIN: _("found the same and joined it"),
+    YEAR_IMPORTED: _("the official holidays of a year came in; the deadline was reckoned again"),
     MERGED_IN: _("merged another matter into it"),
     TAKEN_OUT: _("took a merged matter out of it"),
     WITH_MAIN: _("the main matter has moved on"),
@@ -256,6 +258,7 @@ class ProcedureSpec(BaseModel):
     approval: str = Field("none", pattern="^(none|important|all)$")  # by the township, before handling
     may_skip: bool = False
     on_overdue: OnOverdue = OnOverdue.SUPERVISE
+    calendar: str = Field("office", pattern="^(office|urgent)$")  # whose frames the limits follow
     limits: Mapping[str, LimitSpec] = Field(default_factory=dict)
     rules: Mapping[str, str] = Field(
         default_factory=dict

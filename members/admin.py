@@ -28,10 +28,10 @@ from gridgov.common.enums import AuditKind
 from gridgov.common.errors import DomainError
 from gridgov.common.forms import show_refusal
 from gridgov.common.models import User
-from grids.admin import ManagedAdmin, managed_townships
+from grids.admin import ManagedAdmin
 from grids.enums import Verb
 from grids.models import Grid
-from grids.querysets import any_of, places_of
+from grids.querysets import any_of, managed_townships, places_of
 from members.actions import (
     appoint,
     change_role,

@@ -38,6 +38,8 @@ class Calendar:
     names: Mapping[date, str] = field(default_factory=dict, hash=False)
     # Years whose table is published; the others go by weekdays for now.
     official_years: frozenset[int] = frozenset()
+    # Whether holidays and make-up days matter at all; without them no year is provisional.
+    follows_holidays: bool = True
 
     def __post_init__(self) -> None:
         if not self.weekdays <= frozenset(range(7)):

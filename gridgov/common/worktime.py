@@ -106,6 +106,7 @@ class Kind(StrEnum):
     EXTEND = "extend"
     STOP = "stop"
     VOID = "void"  # takes back every row of one step: the clock is as if they had never been written
+    YEAR = "year"  # a year's official holidays came in: reckoned again, with both dates
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,9 @@ class Entry:
     reason: str = ""
     step: int | None = None  # which step of the history wrote the row
     voids: int | None = None  # the step that a VOID row takes back
+    year: int | None = None  # of a YEAR row: which one, and the deadline before and after
+    before: datetime | None = None
+    after: datetime | None = None
 
     def __post_init__(self) -> None:
         given = (self.limit is not None) + (self.until is not None)
@@ -130,6 +134,8 @@ class Entry:
             raise ValueError("extend carries a further limit or a new deadline")
         if (self.kind is Kind.VOID) != (self.voids is not None):
             raise ValueError("void names the step that it takes back, and no other row does")
+        if (self.kind is Kind.YEAR) != (self.year is not None):
+            raise ValueError("year names a year, and no other row does")
 
 
 class LedgerRow(Protocol):
@@ -163,6 +169,7 @@ class StepKind(StrEnum):
     MAKE_UP = "make_up"  # first, last, days, name: counted
     WEEKEND = "weekend"  # first, last, days: all weekly days off between the two, not counted
     PROVISIONAL = "provisional"  # year: its table is not published, weekdays assumed
+    COMPLETED = "completed"  # at, year, start (due before), due (after): its table came in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,6 +248,12 @@ class _Clock:
                 self._resume(entry)
             case Kind.EXTEND:
                 self._extend(entry)
+            case Kind.YEAR:
+                at, before = aware(entry.at), entry.before and aware(entry.before)
+                after = entry.after and aware(entry.after)
+                self.steps.append(
+                    Step(kind=StepKind.COMPLETED, at=at, year=entry.year, start=before, due=after)
+                )
 
     def result(self, last: datetime) -> Due:
         if self.halt:
@@ -251,8 +264,10 @@ class _Clock:
         if self.counted:
             first, final = self.counted[0], max(self.counted[0], self.counted[1] - _INSTANT)
             self.steps += _calendar_steps(first.date(), final.date(), self.calendar)
-            official = self.calendar.official_years
-            years = tuple(year for year in range(first.year, final.year + 1) if year not in official)
+            official, follows = self.calendar.official_years, self.calendar.follows_holidays
+            years = tuple(
+                year for year in range(first.year, final.year + 1) if follows and year not in official
+            )
             self.steps += [Step(kind=StepKind.PROVISIONAL, year=year) for year in years]
         return Due(self.due, self.halt is None, self._used(), tuple(self.steps), years)
 

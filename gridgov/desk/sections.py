@@ -16,11 +16,12 @@ from django.utils.translation import gettext as _
 from assessments.enums import IndicatorCode
 from assessments.indicators import INDICATORS, Figure, Period, villages_of
 from gridgov.common import clock
+from gridgov.common.admin import is_technical
 from gridgov.desk.neglected import counts_of, towns_to_watch
 from gridgov.desk.waiting import counters
 from grids.enums import Kind, Verb
-from grids.models import Grid
-from grids.querysets import Place, any_of, places_of
+from grids.models import Calendar, Grid
+from grids.querysets import Place, any_of, managed_townships, places_of
 from incidents.due import moment
 from incidents.enums import PartRole, Status
 from incidents.models import AssistTask, Escalation, Incident, Part, Transition
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from gridgov.common.models import User
 
 TASKS = 10
+FROM_MONTH = 11  # in which the State Council publishes the next year's holidays
 TREND_DAYS = 30
 MANY = 1000
 
@@ -56,6 +58,7 @@ def sections_of(user: User) -> dict[str, Any]:
         "scores": bool(places[Verb.SCORE]),
         "audits": bool(places[Verb.AUDIT]),
         "technical": standing.member is None,
+        "years_missing": years_missing(user),
     }
     if serves:
         found |= {"figures": figures_of_waiting(user), "tasks": most_urgent(user)}
@@ -75,6 +78,32 @@ def sections_of(user: User) -> dict[str, Any]:
     if towns:
         found |= {"trend": trend(towns[0]), "villages": villages_side_by_side(towns[0])}
     return found
+
+
+# --- the calendar ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class MissingYear:
+    """A year whose official holidays are not in; the deadlines that reach into it are only assumed."""
+
+    township: Grid
+    year: int
+
+
+def years_missing(user: User) -> list[MissingYear]:
+    """The running year, and from November the next, for whoever sets the calendar; two queries."""
+    managed = managed_townships(user)
+    rows = Calendar.objects.all() if is_technical(user) else Calendar.objects.filter(pk__in=managed)
+    if not managed and not is_technical(user):
+        return []
+    towns = list(rows.select_related("township").prefetch_related("years").order_by("pk"))
+    today = clock.today()
+    wanted = [today.year, *([today.year + 1] if today.month >= FROM_MONTH else [])]
+    known = {(row.pk, found.year) for row in towns for found in row.years.all()}
+    return [
+        MissingYear(row.township, year) for row in towns for year in wanted if (row.pk, year) not in known
+    ]
 
 
 # --- what waits --------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from django.urls import path
 from django.views.i18n import set_language
 
 from gridgov.desk import grid_pages, views
+from grids.views import calendar
 
 urlpatterns = [
     path("", views.desk, name="desk"),
@@ -12,6 +13,7 @@ urlpatterns = [
     path("audit/", views.audit_trail, name="audit"),
     path("grids/", grid_pages.tree, name="grids"),
     path("grids/<slug:code>/", grid_pages.detail, name="grid"),
+    path("grids/<slug:code>/calendar/", calendar, name="calendar"),
     path("login/", views.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("password/", views.PasswordChange.as_view(), name="password_change"),

@@ -5,6 +5,7 @@ Every action is one atomic block: check, compare-and-set on (status, version), h
 
 from incidents.actions.assisting import follow_assisting, sweep_assisting
 from incidents.actions.bulk import act_together, undo_together
+from incidents.actions.calendars import follow_years
 from incidents.actions.daily import tell_daily_lists
 from incidents.actions.files import attach, discard
 from incidents.actions.joining import join
@@ -37,6 +38,7 @@ __all__ = [
     "follow_assisting",
     "follow_posts",
     "follow_succession",
+    "follow_years",
     "index_waiting",
     "join",
     "perform",

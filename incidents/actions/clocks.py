@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from gridgov.common import clock
-from gridgov.common.worktime import Calendar as WorkCalendar
 from gridgov.common.worktime import Kind, Limit, due_at, is_late
 from grids.models import Calendar
+from grids.querysets import Reckoned
 from incidents.actions.traces import Traces
 from incidents.enums import Purpose
 from incidents.models import ClockEvent, Escalation, ExtensionRequest, Incident, Stage
@@ -49,8 +49,9 @@ class Clocks:
         self.cards: list[tuple[list[Escalation], datetime | None]] = []
 
     @cached_property
-    def calendar(self) -> WorkCalendar:
-        return Calendar.objects.of(self.incident.township_code)
+    def reckoned(self) -> Reckoned:
+        """What a clock that begins now counts with."""
+        return Calendar.objects.keyed(self.incident.township_code, self.incident.procedure.spec.calendar)
 
     @cached_property
     def total(self) -> Stage | None:
@@ -86,7 +87,8 @@ class Clocks:
             until=until,
         )
         if limit:
-            stage.due_at = stage.derived_from([], self.calendar).at
+            stage.calendar_key = self.reckoned.key
+            stage.due_at = stage.derived_from([]).at
         elif until:
             stage.due_at = until
         self.begun.append(stage)
@@ -187,7 +189,7 @@ class Clocks:
         limit = self.incident.procedure.spec.card_limit
         if told.card_due_at is None or limit is None or told.card_due_at > self.now:
             return told.card_due_at
-        return due_at(self.now, limit, self.calendar)
+        return due_at(self.now, limit, self.reckoned.calendar)
 
     # --- writing ------------------------------------------------------------------------------------------------
     def _write(
@@ -213,8 +215,18 @@ class Clocks:
         new = [line.row for line in self.lines if line.stage.pk == stage.pk]
         if not new:
             self.traces.row(stage, "due_at", "ended_at")
-        stage.due_at = stage.derived_from([*stage.ledger.all(), *new, row], self.calendar).at
+        stage.due_at = stage.derived_from([*stage.ledger.all(), *new, row]).at
         stage.ended_at = None
+        self.lines.append(_Line(stage, row))
+
+    def complete_year(self, stage: Stage, year: int, key: str) -> None:
+        """A year that the clock leaned on has its official holidays now: reckoned again with them, with both dates."""
+        row = ClockEvent(
+            stage=stage, kind=Kind.YEAR, at=self.now, year=year, due_before=stage.due_at, history_seq=0
+        )
+        self.traces.row(stage, "due_at", "calendar_key")
+        stage.calendar_key = key
+        stage.due_at = row.due_after = stage.derived_from([*stage.ledger.all(), row]).at
         self.lines.append(_Line(stage, row))
 
     def write_clocks(self, seq: int) -> None:
@@ -225,7 +237,7 @@ class Clocks:
         for stage in self.begun:
             self.traces.new(stage)
         for stage in {line.stage.pk: line.stage for line in self.lines}.values():
-            stage.save(update_fields=["due_at", "ended_at"])
+            stage.save(update_fields=["due_at", "ended_at", "calendar_key"])
         rows = [*(line.row for line in self.lines), *self.voids]
         for row in rows:
             row.history_seq = seq

@@ -215,7 +215,8 @@ def _stages(incident: Incident, spec: ProcedureSpec) -> list[Stage]:
     total = spec.limit_for(Purpose.TOTAL, grid.kind)
     if total is not None:
         wanted.append((TOTAL_NUMBER, Purpose.TOTAL, total))
-    calendar = Calendar.objects.of(incident.township_code) if any(limit for *_x, limit in wanted) else None
+    limited = any(limit for *_x, limit in wanted)
+    reckoned = Calendar.objects.keyed(incident.township_code, spec.calendar) if limited else None
     stages = []
     for number, purpose, limit in wanted:
         stage = Stage(
@@ -230,8 +231,9 @@ def _stages(incident: Incident, spec: ProcedureSpec) -> list[Stage]:
             limit_n=limit.n if limit else None,
             limit_unit=limit.unit if limit else "",
         )
-        if limit is not None and calendar is not None:
-            stage.due_at = stage.derived_from([], calendar).at
+        if limit is not None and reckoned is not None:
+            stage.calendar_key = reckoned.key
+            stage.due_at = stage.derived_from([], reckoned.calendar).at
         stages.append(stage)
     return stages
 

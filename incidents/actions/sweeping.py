@@ -134,18 +134,19 @@ class Cards:
         self.at = at
         ids = {row.procedure_id for row in rows}
         self.specs = {p.pk: p.spec for p in Procedure.objects.filter(pk__in=ids)}
-        self.known: dict[tuple[str, Limit], datetime] = {}
+        self.known: dict[tuple[str, str, Limit], datetime] = {}
 
     def mode(self, row: Incident) -> str:
         return self.specs[row.procedure_id].on_overdue
 
     def due(self, row: Incident) -> datetime | None:
-        limit = self.specs[row.procedure_id].card_limit
+        spec = self.specs[row.procedure_id]
+        limit = spec.card_limit
         if limit is None:
             return None
-        key = (row.township_code, limit)
+        key = (row.township_code, spec.calendar, limit)
         if key not in self.known:
-            self.known[key] = due_at(self.at, limit, Calendar.objects.of(row.township_code))
+            self.known[key] = due_at(self.at, limit, Calendar.objects.of(row.township_code, spec.calendar))
         return self.known[key]
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from gridgov.common.worktime import Calendar, Entry, Kind, Limit, Unit, derive
 from gridgov.common.worktime import Due as Derived
-from grids.models import Grid
+from grids.models import Grid, WorkingTime
 from incidents.enums import OnOverdue, Purpose
 from incidents.models.incident import Incident
 from members.models import Department, Member
@@ -36,6 +36,7 @@ class Stage(models.Model):
     limit_unit = models.CharField(max_length=15, blank=True)
     until = models.DateTimeField(null=True)  # or the deadline that a person set
     due_at = models.DateTimeField(null=True)
+    calendar_key = models.CharField(max_length=16, blank=True)  # the WorkingTime that it is reckoned with
     ended_at = models.DateTimeField(null=True)
     is_void = models.BooleanField(default=False)  # the step that began it was undone: it counts nowhere
 
@@ -66,17 +67,22 @@ class Stage(models.Model):
         """The first row of the ledger is the stage itself."""
         return Entry(Kind.START, self.started_at, limit_of(self.limit_n, self.limit_unit), self.until)
 
-    def derived(self, calendar: Calendar) -> Derived:
+    @property
+    def calendar(self) -> Calendar:
+        """The working time that it began with; a later edit does not move it."""
+        return WorkingTime.objects.of_clock(self.calendar_key, self.township_code)
+
+    def derived(self, calendar: Calendar | None = None) -> Derived:
         """The due time and its explanation, from the ledger."""
         return self.derived_from(self.ledger.all(), calendar)
 
-    def derived_from(self, rows: Iterable["ClockEvent"], calendar: Calendar) -> Derived:
-        """The same for rows at hand, some of them perhaps not written yet."""
-        return derive([self.start_entry, *(row.entry for row in rows)], calendar)
+    def derived_from(self, rows: Iterable["ClockEvent"], calendar: Calendar | None = None) -> Derived:
+        """The same for rows at hand, some of them perhaps not written yet. `calendar`: what if it were another one."""
+        return derive([self.start_entry, *(row.entry for row in rows)], calendar or self.calendar)
 
 
 class ClockEvent(models.Model):
-    """A later row of the ledger: pause, resume, extend, stop, void. Append-only: the due time follows from these rows, the calendar and nothing else."""
+    """A later row of the ledger: pause, resume, extend, stop, void, year. Append-only: the due time follows from these rows, the calendar and nothing else."""
 
     stage = models.ForeignKey(Stage, models.CASCADE, related_name="ledger")
     kind = models.CharField(max_length=6, choices=[(kind.value, kind.value) for kind in Kind])
@@ -87,6 +93,9 @@ class ClockEvent(models.Model):
     reason = models.CharField(max_length=200, blank=True)
     history_seq = models.PositiveIntegerField()
     voids = models.PositiveIntegerField(null=True)  # the step whose rows it takes back (undo)
+    year = models.PositiveSmallIntegerField(null=True)  # whose official holidays came in, and the deadline
+    due_before = models.DateTimeField(null=True)
+    due_after = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("clock event")
@@ -100,7 +109,16 @@ class ClockEvent(models.Model):
     def entry(self) -> Entry:
         limit = limit_of(self.limit_n, self.limit_unit)
         return Entry(
-            Kind(self.kind), self.at, limit, self.until, self.reason, step=self.history_seq, voids=self.voids
+            Kind(self.kind),
+            self.at,
+            limit,
+            self.until,
+            self.reason,
+            step=self.history_seq,
+            voids=self.voids,
+            year=self.year,
+            before=self.due_before,
+            after=self.due_after,
         )
 
     @property

@@ -14,7 +14,7 @@ from gridgov.common import clock
 from gridgov.common.errors import Conflict, DomainError, Forbidden, Invalid
 from gridgov.common.worktime import due_at, is_late
 from grids.enums import Verb
-from grids.models import Calendar, Rule
+from grids.models import Rule
 from grids.querysets import holds
 from incidents.enums import AssistKind
 from incidents.models import AssistTask, Incident, Transition
@@ -108,7 +108,7 @@ def _may_refuse(user: User, incident: Incident) -> DomainError | None:
     if limit is None:
         return None
     stage = incident.stages.get(number=incident.stage)
-    if is_late(due_at(stage.started_at, limit, Calendar.objects.of(incident.township_code)), clock.now()):
+    if is_late(due_at(stage.started_at, limit, stage.calendar), clock.now()):
         text = _("The time within which it could be refused is over.")
         return Conflict(text, code="refusal_too_late", rule=rule)
     return None

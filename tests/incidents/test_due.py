@@ -7,8 +7,6 @@ from django.utils import translation
 
 from gridgov.common import clock as gridgov_clock
 from gridgov.common.worktime import Kind, Limit, Step, StepKind, Unit
-from grids.models import CalendarDay
-from grids.querysets import forget_calendars
 from incidents import due
 from incidents.actions import NewProcedure, publish_procedures, report, sweep
 from incidents.models import ClockEvent, Incident, Stage
@@ -72,7 +70,7 @@ def test_holidays_and_make_up_days_are_named(town, new, clock):
 
 def test_year_without_table_is_said_to_be_assumed(town, new, clock):
     clock("2026-12-31T10:00")
-    assert due.explain(new()).lines[-1] == "2027 holidays not yet imported, weekends assumed."
+    assert due.explain(new()).lines[-1] == "The holidays of 2027 are not imported; weekends assumed for now."
 
 
 @pytest.mark.django_db
@@ -169,16 +167,6 @@ def test_closed_matter_does_not_run_and_is_not_late(town, new, clock):
     ]
 
 
-def test_edit_of_the_calendar_leaves_the_deadline_and_says_so(town, new):
-    incident = new()
-    calendar = town.grid.calendar
-    CalendarDay.objects.create(calendar=calendar, day=date(2026, 11, 24), working=False, name="停电")
-    forget_calendars()
-    found = due.explain(incident)
-    assert found.due_at == at("2026-11-25T09:00")
-    assert "The calendar was changed afterwards; the deadline stays 25 November 09:00." in found.lines
-
-
 def test_pauses_and_extensions_give_their_reason(town, new, clock):
     incident = new()
     stage = Stage.objects.get(incident=incident, number=1)
@@ -189,7 +177,7 @@ def test_pauses_and_extensions_give_their_reason(town, new, clock):
     ]
     for kind, moment, values in rows:
         ClockEvent.objects.create(stage=stage, kind=kind, at=at(moment), history_seq=1, **values)
-    Stage.objects.update(due_at=stage.derived(due.Calendar.objects.of(town.code)).at)
+    Stage.objects.update(due_at=stage.derived().at)
     lines = due.explain(Incident.objects.get(pk=incident.pk)).clocks[0].lines
     assert lines[1:] == [
         "Paused from 23 November 10:00 to 23 November 11:00. Due 25 November 10:00 after that. Reason: 等材料",

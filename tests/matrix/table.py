@@ -151,6 +151,7 @@ ROUTES: Mapping[str, Route] = {
     # grids
     "grids/": route("200", "405"),
     "grids/<slug:code>/": route("200 SEE / 404", "405", "grid"),
+    "grids/<slug:code>/calendar/": route("200 SETTINGS / 404", "400 SETTINGS / 404", "township"),
     # incidents
     "incidents/": route("200", "405"),
     "incidents/?grid=<code>": route("200", "405", "grid"),

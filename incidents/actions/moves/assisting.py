@@ -75,7 +75,7 @@ def _task(case: Case, unit: Grid | Department, kind: str, deadline: Any, note: s
     limit = (
         None if deadline else incident.procedure.spec.assist_limit(kind, grid.kind if grid else "department")
     )
-    due = deadline or (due_at(case.now, limit, case.calendar) if limit else None)
+    due = deadline or (due_at(case.now, limit, case.reckoned.calendar) if limit else None)
     return AssistTask(
         incident=incident,
         kind=kind,

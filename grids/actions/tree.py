@@ -1,39 +1,33 @@
-"""The only place that writes grids, their succession and a township's calendar."""
+"""The tree: townships, villages, groups, and their succession."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from chinese_calendar import constants as published
 from django.db import transaction
-from django.db.models import Count, Exists, F, OuterRef
+from django.db.models import Count, Exists, OuterRef
 from django.dispatch import Signal
 from django.utils.translation import gettext as _
 
 from gridgov.common import clock
 from gridgov.common.errors import Conflict, Invalid
+from grids.actions.calendars import seed_calendar
 from grids.enums import CodeSource, Kind, Use
 from grids.models import (
     STEP,
     TOWNSHIP_DIGITS,
     VILLAGE_DIGITS,
-    Calendar,
-    CalendarDay,
     Grid,
     Succession,
     Tier,
     Township,
 )
-from grids.querysets import counting
 
 # Sent with `grids`: new grids, after they were written; the roof fills their posts.
 grids_added = Signal()
 # Sent with `succession`: receivers above re-point what hung on the old grid.
 succeeded = Signal()
 
-DEMO_FRAMES = (("08:30", "12:00"), ("14:00", "17:30"))
-MONDAY_TO_FRIDAY = (0, 1, 2, 3, 4)
-PUBLISHED_YEARS = (2025, 2026)
 LOCAL_VILLAGES = range(900, 1000)  # the last three digits of a village-level unit without an official code
 LONGEST_CODE, LONGEST_NAME = 30, 60
 
@@ -90,7 +84,7 @@ def setup_township(
     grid = _unsaved(town, started_on or clock.today())
     grid.save(force_insert=True)
     township = Township.objects.create(grid=grid)
-    _seed_calendar(grid)
+    seed_calendar(grid)
     add_grids(
         grids=[NewGrid(*village) for village in villages], township_code=grid.code, started_on=started_on
     )
@@ -224,85 +218,3 @@ def check_setup(township: Township) -> SetupCheck:
     below = Grid.objects.active().filter(parent=OuterRef("pk"))
     childless = there.filter(depth__lt=deepest).exclude(Exists(below)).for_list()
     return SetupCheck(counts, list(childless))
-
-
-# --- The calendar ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class SpecialDay:
-    day: date
-    working: bool
-    name: str
-    source: str = ""
-
-
-def published_days(years: Iterable[int] = PUBLISHED_YEARS) -> list[SpecialDay]:
-    """Holidays and make-up days as the State Council published them, by day."""
-    wanted = set(years)
-    listed = [(day, english, False) for day, english in published.holidays.items() if day.year in wanted]
-    listed += [(day, english, True) for day, english in published.workdays.items() if day.year in wanted]
-    return [
-        SpecialDay(
-            day,
-            working,
-            _holiday_name(english) + ("调休上班" if working else ""),
-            f"国务院办公厅关于{day.year}年部分节假日安排的通知",
-        )
-        for day, english, working in sorted(listed)
-    ]
-
-
-def _holiday_name(english: str) -> str:
-    chinese = str(published.Holiday(english).chinese)
-    return chinese if chinese.endswith(("节", "元旦", "纪念日")) else f"{chinese}节"
-
-
-def _seed_calendar(grid: Grid) -> None:
-    calendar = Calendar.objects.create(
-        township=grid, frames=[list(frame) for frame in DEMO_FRAMES], weekdays=list(MONDAY_TO_FRIDAY)
-    )
-    _write_days(calendar, published_days())
-
-
-def _write_days(calendar: Calendar, days: Iterable[SpecialDay]) -> None:
-    CalendarDay.objects.bulk_create(
-        [
-            CalendarDay(calendar=calendar, day=it.day, working=it.working, name=it.name, source=it.source)
-            for it in days
-        ],
-        update_conflicts=True,
-        unique_fields=["calendar", "day"],
-        update_fields=["working", "name", "source"],
-    )
-
-
-@transaction.atomic
-def change_calendar(
-    *,
-    township_code: str,
-    frames: Sequence[tuple[str, str]] | None = None,
-    weekdays: Sequence[int] | None = None,
-    days: Iterable[SpecialDay] = (),
-    drop: Iterable[date] = (),
-) -> Calendar:
-    """Any change of working time, in one step and one version; raises Invalid where nobody would ever work.
-
-    Running deadlines do not move: they were reckoned with the calendar of their time.
-    """
-    Calendar.objects.filter(pk=township_code).update(version=F("version") + 1)  # holds the row until the end
-    calendar = Calendar.objects.get(pk=township_code)
-    if frames is not None:
-        calendar.frames = [list(frame) for frame in frames]
-    if weekdays is not None:
-        calendar.weekdays = sorted(weekdays)
-    calendar.save(update_fields=["frames", "weekdays"])
-    CalendarDay.objects.filter(calendar=calendar, day__in=list(drop)).delete()
-    _write_days(calendar, days)
-    try:
-        counting(calendar)
-    except ValueError as error:
-        raise Invalid(
-            _("This is no working time: %(reason)s") % {"reason": error}, code="invalid_calendar"
-        ) from error
-    return calendar

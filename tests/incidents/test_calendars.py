@@ -1,0 +1,147 @@
+"""Calendars under running clocks: an edit moves nothing, a year that comes in moves exactly what leaned on it."""
+
+from datetime import date, datetime, timedelta
+
+from django.utils import translation
+
+from gridgov.common import clock as gridgov_clock
+from grids.actions import SpecialDay, change_calendar, import_year
+from grids.models import CalendarYear
+from incidents import due
+from incidents.actions import NewProcedure, follow_years, publish_procedures, sweep
+from incidents.models import ClockEvent, Incident, Stage, Transition
+from members.models import InboxMessage
+from tests.factories import login
+from tests.incidents.acting import do
+
+NEW_YEAR = [SpecialDay(date(2027, 1, day), working=False, name="元旦") for day in (1, 2, 3)]
+
+
+def at(text):
+    return datetime.fromisoformat(text).replace(tzinfo=gridgov_clock.SHANGHAI)
+
+
+def spec(town, **values):
+    """Category `request` under another procedure from now on."""
+    procedure = town.categories["request"].procedure
+    data = {**procedure.data, **values}
+    publish_procedures(township=town.grid, procedures=[NewProcedure(procedure.code, "x", data)])
+    town.categories["request"].refresh_from_db()
+
+
+def again(incident):
+    return Incident.objects.get(pk=incident.pk)
+
+
+def test_an_edit_moves_no_running_clock_not_even_over_a_pause(town, new, clock):
+    incident = new()
+    change_calendar(
+        township_code=town.code, days=[SpecialDay(date(2026, 11, 24), working=False, name="停电")]
+    )
+    assert due.explain(again(incident)).due_at == at("2026-11-25T09:00")
+    do(incident, town.worker, "suspend", reason="等材料")
+    clock("2026-11-23T11:00")
+    do(incident, town.worker, "resume")
+    assert again(incident).due_at == at("2026-11-25T11:00")
+    assert new().due_at == at("2026-11-26T11:00")  # what begins now goes by the new calendar
+
+
+def test_a_year_that_comes_in_moves_exactly_what_leaned_on_it(town, new, clock):
+    clock("2026-12-30T10:00")
+    short = new()
+    spec(town, limits={"group": {"n": 3, "unit": "working_days"}})
+    leaning = new()
+    assert again(short).due_at == at("2027-01-01T10:00")  # the year is assumed to have no holidays
+    assert again(leaning).due_at == at("2027-01-04T10:00")
+    with translation.override("zh-hans"):
+        assert due.explain(leaning).lines[-1] == "2027年放假安排未导入，暂按周末推算。"
+    clock("2026-12-20T10:00")
+    untouched = new()
+    clock("2026-12-31T09:00")
+    moved = import_year(township_code=town.code, year=2027, days=NEW_YEAR)
+    assert moved == 2
+    assert again(short).due_at == at("2027-01-04T10:00")
+    assert again(leaning).due_at == at("2027-01-05T10:00")
+    rows = ClockEvent.objects.filter(kind="year").order_by("stage__incident__number")
+    assert [(row.stage.incident, row.due_before, row.due_after) for row in rows] == [
+        (short, at("2027-01-01T10:00"), at("2027-01-04T10:00")),
+        (leaning, at("2027-01-04T10:00"), at("2027-01-05T10:00")),
+    ]
+    assert not Transition.objects.filter(incident=untouched, action="year_imported").exists()
+    told = InboxMessage.objects.get(member=town.worker.member, key=f"{short.pk}:year_imported:2027")
+    assert told.params["before"] == "2027-01-01 10:00" and told.params["after"] == "2027-01-04 10:00"
+    with translation.override("zh-hans"):
+        lines = due.explain(again(short)).lines
+        assert "2026年12月" not in lines[-1]
+        assert any("元旦" in line for line in lines)
+        assert any(
+            line.endswith("导入2027年放假安排：原定 2027年1月1日 10:00，此后为 2027年1月4日 10:00。")
+            for line in lines
+        )
+        assert not any("暂按周末" in line for line in lines)
+
+
+def test_importing_twice_or_following_again_changes_nothing(town, new, clock):
+    clock("2026-12-30T10:00")
+    incident = new()
+    import_year(township_code=town.code, year=2027, days=NEW_YEAR)
+    version = again(incident).version
+    assert follow_years() == 0
+    CalendarYear.objects.filter(year=2027).update(followed_at=None)  # as if the process had died in between
+    assert follow_years() == 0
+    assert again(incident).version == version
+
+
+def test_an_edit_meanwhile_does_not_come_in_with_the_year(town, new, clock):
+    clock("2026-12-30T10:00")
+    incident = new()
+    change_calendar(
+        township_code=town.code, days=[SpecialDay(date(2026, 12, 31), working=False, name="停电")]
+    )
+    import_year(township_code=town.code, year=2027, days=NEW_YEAR)
+    assert again(incident).due_at == at("2027-01-04T10:00")
+
+
+def test_a_paused_and_a_whole_matters_clock_follow_too(town, new, clock):
+    clock("2026-12-30T10:00")
+    spec(
+        town,
+        limits={"group": {"n": 2, "unit": "working_days"}, "total": {"n": 4, "unit": "working_days"}},
+    )
+    incident = new()
+    do(incident, town.worker, "suspend", reason="等材料")
+    import_year(township_code=town.code, year=2027, days=NEW_YEAR)
+    assert again(incident).due_at is None
+    assert Stage.objects.get(incident=incident, number=0).due_at == at("2027-01-06T10:00")
+    do(incident, town.worker, "resume")
+    assert again(incident).due_at == at("2027-01-04T10:00")
+
+
+def test_what_was_late_by_the_assumption_is_late_no_more(town, new, clock):
+    clock("2026-12-30T10:00")
+    incident = new()
+    clock("2027-01-01T10:01")
+    assert sweep() == 1 and again(incident).is_late
+    import_year(township_code=town.code, year=2027, days=NEW_YEAR)
+    assert not again(incident).is_late
+    assert again(incident).escalate_at == at("2027-01-04T10:00")
+
+
+def test_urgent_matters_have_a_calendar_of_their_own(town, new, clock):
+    spec(town, calendar="urgent", limits={"group": {"n": 4, "unit": "working_hours"}})
+    clock("2026-12-31T22:00")
+    incident = new()
+    assert incident.due_at == at("2027-01-01T02:00")
+    assert due.explain(incident).lines == [
+        due.sentences(Stage.objects.get(incident=incident, number=1).derived().steps)[0]
+    ]
+    change_calendar(township_code=town.code, urgent_frames=[("07:00", "22:00")])
+    assert new().due_at - at("2027-01-01T07:00") == timedelta(hours=4)
+
+
+def test_timeline_says_that_a_year_came_in(town, new, clock, client):
+    clock("2026-12-30T10:00")
+    incident = new()
+    import_year(township_code=town.code, year=2027, days=NEW_YEAR)
+    page = login(client, town.worker).get(f"/incidents/{incident.pk}/")
+    assert "年度放假安排已导入，截止时间重新推算" in page.content.decode()
