@@ -8,7 +8,10 @@ class IncidentsConfig(AppConfig):
 
     def ready(self) -> None:
         from gridgov.common.actions import SENDERS
+        from gridgov.common.clockguard import NEWEST
         from incidents import receivers  # noqa: F401  connects them
         from incidents.actions.webhooks import TOPIC, deliver
+        from incidents.querysets import newest_step
 
         SENDERS[TOPIC] = deliver
+        NEWEST.append(newest_step)

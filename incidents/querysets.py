@@ -343,3 +343,9 @@ class PublicRequestQuerySet(models.QuerySet["PublicRequest"]):
             "incident__responsible_department",
         )
         return self.select_related(*related).order_by("-requested_at", "-incident")
+
+
+def newest_step() -> datetime | None:
+    """When the row of history that came in last was written."""
+    rows = apps.get_model("incidents", "Transition")._default_manager.order_by("-pk")
+    return rows.values_list("entered_at", flat=True).first()

@@ -8,6 +8,7 @@ from django.conf import settings
 
 from gridgov.common import clock
 from gridgov.common.actions import beat
+from gridgov.common.batches import DATABASE_TROUBLE
 from incidents.actions import (
     follow_assisting,
     follow_posts,
@@ -28,11 +29,18 @@ logger = logging.getLogger(__name__)
 @shared_task
 def sweep_overdue() -> int:
     """What is late goes up one level; before that, what waited long enough goes on."""
-    resume_due()
-    follow_years()
-    remind_replies()
-    told = sweep() + sweep_assisting()
-    beat("sweep", told=told)
+    done: dict[str, int] = {}
+    failed = []
+    for part in (resume_due, remind_replies, follow_years, sweep, sweep_assisting):
+        try:
+            done[part.__name__] = part()
+        except DATABASE_TROUBLE:
+            raise
+        except Exception:
+            logger.exception("%s failed", part.__name__)
+            failed.append(part.__name__)
+    told = done.get("sweep", 0) + done.get("sweep_assisting", 0)
+    beat("sweep", told=told, failed=failed)
     if told:
         logger.info("escalated %s", told)
     return told

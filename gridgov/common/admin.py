@@ -27,7 +27,7 @@ from gridgov.common.actions import send_again
 from gridgov.common.enums import AuditKind
 from gridgov.common.errors import DomainError
 from gridgov.common.forms import show_refusal
-from gridgov.common.models import Heartbeat, OutboxMessage, User
+from gridgov.common.models import Heartbeat, OutboxMessage, SetAside, User
 
 if TYPE_CHECKING:
     from django.db.models import ForeignKey
@@ -309,6 +309,15 @@ def resend(request: HttpRequest, queryset: Rows) -> None:
     )
 
 
+@admin.register(SetAside)
+class SetAsideAdmin(TechnicalAdmin):
+    """Rows that recurring work could not do; the rest went on. Only the kind of error: the text may speak of a case."""
+
+    list_display = ("work", "key", "error", "times", "first_at", "last_at", "retry_at")
+    fields = list_display
+    ordering = ("-last_at", "-id")
+
+
 @admin.register(Heartbeat)
 class HeartbeatAdmin(TechnicalAdmin):
     """When each recurring piece of work last ended."""
@@ -317,6 +326,7 @@ class HeartbeatAdmin(TechnicalAdmin):
         "sweep": _("looking for what is late"),
         "outbox": _("sending what must leave gridgov"),
         "search": _("noting what is searched for"),
+        "clock-confirmed": _("the system time was confirmed"),
     }
     list_display = ("work", "at")
     fields = ("work", "at", "detail")

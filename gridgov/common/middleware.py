@@ -7,9 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.shortcuts import redirect, render
 from django.utils import translation
+
+from gridgov.common import clockguard
+from gridgov.common.api.problems import MEDIA_TYPE, problem
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -85,3 +88,21 @@ class PasswordMiddleware:
         if not request.path.startswith(self.open_to_all) and getattr(user, "must_change_password", False):
             return redirect("password_change")
         return self.get_response(request)
+
+
+class ClockMiddleware:
+    """While the system time is earlier than what is already recorded, nothing is written; pages can be read."""
+
+    open_to_all = ("/login/", "/logout/", "/language/", "/clock/")
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        writes = request.method not in ("GET", "HEAD", "OPTIONS", "TRACE")
+        if not writes or request.path.startswith(self.open_to_all) or clockguard.written_later() is None:
+            return self.get_response(request)
+        if request.path.startswith("/api/"):
+            error = clockguard.ClockBehind(clockguard.sentence())
+            return JsonResponse(problem(error), status=error.status, content_type=MEDIA_TYPE)
+        return render(request, "clock_behind.html", {"sentence": clockguard.sentence()}, status=503)

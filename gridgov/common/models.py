@@ -139,6 +139,26 @@ class Heartbeat(models.Model):
         return f"{self.name} {self.at:%Y-%m-%d %H:%M:%S}"
 
 
+class SetAside(models.Model):
+    """A row that a recurring piece of work could not do. The others go on; this one is tried again later."""
+
+    work = models.CharField(_("work"), max_length=40)
+    key = models.CharField(_("key"), max_length=64)
+    error = models.CharField(_("last error"), max_length=100)  # the kind only
+    times = models.PositiveIntegerField(_("attempts"), default=1)
+    first_at = models.DateTimeField(_("since"), default=clock.now)
+    last_at = models.DateTimeField(_("last attempt"), default=clock.now)
+    retry_at = models.DateTimeField(_("next attempt"))
+
+    class Meta:
+        verbose_name = _("row put aside")
+        verbose_name_plural = _("rows put aside")
+        constraints = [models.UniqueConstraint(fields=["work", "key"], name="set_aside_once")]
+
+    def __str__(self) -> str:
+        return f"{self.work} {self.key}"
+
+
 def upload_path(instance: "Attachment", filename: str) -> str:
     """Two folders of the id, then the id: a name from a client never reaches the disk."""
     name = instance.pk.hex

@@ -12,11 +12,13 @@ from django.db.models import Count, F, Q
 from django.db.models.functions import TruncDate
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from assessments.enums import IndicatorCode
 from assessments.indicators import INDICATORS, Figure, Period, villages_of
-from gridgov.common import clock
+from gridgov.common import clock, clockguard
 from gridgov.common.admin import is_technical
+from gridgov.common.models import OutboxMessage, SetAside
 from gridgov.desk.neglected import counts_of, towns_to_watch
 from gridgov.desk.waiting import counters
 from grids.enums import Kind, Verb
@@ -59,6 +61,7 @@ def sections_of(user: User) -> dict[str, Any]:
         "audits": bool(places[Verb.AUDIT]),
         "technical": standing.member is None,
         "years_missing": years_missing(user),
+        "trouble": trouble(user),
     }
     if serves:
         found |= {"figures": figures_of_waiting(user), "tasks": most_urgent(user)}
@@ -104,6 +107,39 @@ def years_missing(user: User) -> list[MissingYear]:
     return [
         MissingYear(row.township, year) for row in towns for year in wanted if (row.pk, year) not in known
     ]
+
+
+# --- what the technical administrator must look at ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Trouble:
+    text: str
+    url: str
+
+
+def trouble(user: User) -> list[Trouble]:
+    """Rows that recurring work put aside, messages given up, a clock that went back; nothing for others."""
+    if not is_technical(user):
+        return []
+    found = []
+    if aside := SetAside.objects.count():
+        text = ngettext(
+            "%(n)d row could not be handled by recurring work and was put aside.",
+            "%(n)d rows could not be handled by recurring work and were put aside.",
+            aside,
+        )
+        found.append(Trouble(text % {"n": aside}, "/admin/common/setaside/"))
+    if dead := OutboxMessage.objects.filter(dead_at__isnull=False).count():
+        text = ngettext(
+            "%(n)d message could not be sent and was given up.",
+            "%(n)d messages could not be sent and were given up.",
+            dead,
+        )
+        found.append(Trouble(text % {"n": dead}, "/admin/common/outboxmessage/"))
+    if clockguard.written_later() is not None:
+        found.append(Trouble(clockguard.sentence(), "/clock/"))
+    return found
 
 
 # --- what waits --------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from grids.views import calendar
 urlpatterns = [
     path("", views.desk, name="desk"),
     path("neglected/", views.neglected, name="neglected"),
+    path("clock/", views.system_time, name="clock"),
     path("audit/", views.audit_trail, name="audit"),
     path("grids/", grid_pages.tree, name="grids"),
     path("grids/<slug:code>/", grid_pages.detail, name="grid"),

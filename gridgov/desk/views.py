@@ -15,10 +15,10 @@ from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse_lazy
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 from knox.models import AuthToken
 
-from gridgov.common import audit, clock
+from gridgov.common import audit, clock, clockguard
 from gridgov.common.admin import is_technical
 from gridgov.common.enums import AuditKind
 from gridgov.common.pages import key_asked, page_url
@@ -79,6 +79,29 @@ def neglected(request: HttpRequest) -> HttpResponse:
         "days": STILL_AFTER,
     }
     return render(request, "desk/neglected.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def system_time(request: HttpRequest) -> HttpResponse:
+    """Where the technical administrator confirms that the system time is right although later ones are recorded."""
+    user: Any = request.user
+    if not is_technical(user):
+        raise Http404
+    if request.method == "POST":
+        later = clockguard.confirm(by=user.username)
+        audit.record(
+            AuditKind.SETTINGS,
+            user=user,
+            subject="clock",
+            request=request,
+            what="confirmed",
+            later=later.isoformat() if later else "",
+        )
+        messages.success(request, _("The system time is confirmed; writing goes on."))
+        return redirect("clock")
+    context = {"now": clock.now(), "later": clockguard.written_later()}
+    return render(request, "desk/clock.html", context)
 
 
 class Login(auth_views.LoginView):

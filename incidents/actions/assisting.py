@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_noop
 
 from gridgov.common import clock
+from gridgov.common.batches import in_batches
 from grids.querysets import next_code
 from incidents.actions.case import part_of
 from incidents.actions.sweeping import Cards, People
@@ -26,19 +27,17 @@ LATE_ASSIST = gettext_noop("Late assisting: %(number)s %(heading)s (%(unit)s)")
 def sweep_assisting(*, batch: int = 200, now: datetime | None = None) -> int:
     """Tells the next level of every assisting task that is late at `now`; returns how many rows were written."""
     at = now or clock.now()
-    total = 0
-    while True:
-        with transaction.atomic():
-            late = AssistTask.objects.filter(tell_at__lt=at, done_at=None).order_by("tell_at")
-            if connection.features.has_select_for_update_skip_locked:
-                late = late.select_for_update(skip_locked=True, of=("self",))
-            rows = list(late.select_related("incident", "grid", "department")[:batch])
-            total += _tell_next(rows, at) if rows else 0
-        if len(rows) < batch:
-            return total
+
+    def take(which: Q, most: int) -> list[AssistTask]:
+        late = AssistTask.objects.filter(which, tell_at__lt=at, done_at=None).order_by("tell_at")
+        if connection.features.has_select_for_update_skip_locked:
+            late = late.select_for_update(skip_locked=True, of=("self",))
+        return list(late.select_related("incident", "grid", "department")[:most])
+
+    return in_batches("sweep-assisting", take=take, act=lambda rows: _tell_next(rows, at), batch=batch)
 
 
-def _tell_next(tasks: list[AssistTask], at: datetime) -> int:
+def _tell_next(tasks: Sequence[AssistTask], at: datetime) -> int:
     told: dict[Any, set[str]] = {task.pk: set() for task in tasks}
     for key, level in AssistTold.objects.filter(task__in=list(told)).values_list("task", "level"):
         told[key].add(level)

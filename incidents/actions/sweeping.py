@@ -13,11 +13,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
-from django.db.models import F
+from django.db import connection
+from django.db.models import F, Q
 from django.utils.translation import gettext_noop
 
 from gridgov.common import clock
+from gridgov.common.batches import in_batches
 from gridgov.common.worktime import Limit, due_at
 from grids.models import Calendar
 from incidents.actions.webhooks import tell_outside
@@ -28,6 +29,7 @@ from members.actions import pass_on
 from members.enums import MessageKind, RoleCode
 from members.models import Appointment, InboxMessage, Member
 
+SWEEP = "sweep"
 LATE_BELOW = gettext_noop("Late below you: %(number)s %(heading)s (%(unit)s)")
 LATE_YOURS = gettext_noop("Late: %(number)s %(heading)s")
 RED_CARD = gettext_noop("Red card: %(number)s %(heading)s (%(unit)s)")
@@ -36,17 +38,16 @@ RED_CARD = gettext_noop("Red card: %(number)s %(heading)s (%(unit)s)")
 def sweep(*, batch: int = 500, now: datetime | None = None) -> int:
     """Tells the next level of everything that is late at `now`; returns how many rows of escalation were written."""
     at = now or clock.now()
-    total = 0
-    while True:
-        with transaction.atomic():
-            rows = _take(at, batch)
-            total += _tell_next(rows, at) if rows else 0
-        if len(rows) < batch:
-            return total
+    return in_batches(
+        SWEEP,
+        take=lambda which, most: _take(at, which, most),
+        act=lambda rows: _tell_next(rows, at),
+        batch=batch,
+    )
 
 
-def _take(at: datetime, batch: int) -> list[Incident]:
-    late = Incident.objects.filter(escalate_at__lt=at).order_by("escalate_at")
+def _take(at: datetime, which: Q, batch: int) -> list[Incident]:
+    late = Incident.objects.filter(which, escalate_at__lt=at).order_by("escalate_at")
     if connection.features.has_select_for_update_skip_locked:
         late = late.select_for_update(skip_locked=True, of=("self",))
     return list(late.select_related("responsible_grid", "responsible_department")[:batch])

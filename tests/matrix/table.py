@@ -138,6 +138,7 @@ ROUTES: Mapping[str, Route] = {
     # the desk and what belongs to nobody
     "": route("200", "open 405"),
     "neglected/": route("200 CLERK / 404", "405"),
+    "clock/": route("200 TECHNICAL / 404", "302 TECHNICAL / 404"),
     "audit/": route("200 AUDITOR / 404", "405"),
     "login/": route("open 302 LOGGED_IN / 200", "open 302 LOGGED_IN / 200"),
     "logout/": route("open 405", "open 302"),
@@ -284,6 +285,7 @@ ROUTES: Mapping[str, Route] = {
     **_of_a_model("common/user", "user", "TECHNICAL", "TECHNICAL", adds="TECHNICAL", changes="TECHNICAL"),
     "admin/common/user/<id>/password/": route("200 TECHNICAL / 404", "200 TECHNICAL / 404", "user"),
     **_of_a_model("common/outboxmessage", "outbox", "TECHNICAL", "TECHNICAL"),
+    **_of_a_model("common/setaside", "aside", "TECHNICAL", "TECHNICAL"),
     **_of_a_model("common/heartbeat", "heartbeat", "TECHNICAL", "TECHNICAL"),
     **_of_a_model("grids/grid", "grid", "MANAGERS", "MANAGES", changes="MANAGES"),
     **_of_a_model("grids/calendarday", "day", "SETTERS", "SETTINGS", adds="SETTERS", changes="SETTINGS"),

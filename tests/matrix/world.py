@@ -23,7 +23,7 @@ from assessments.actions import create_month, publish
 from gridgov.common import clock
 from gridgov.common.enums import AuditKind
 from gridgov.common.keeping import keep
-from gridgov.common.models import AuditEvent, Heartbeat, OutboxMessage, User
+from gridgov.common.models import AuditEvent, Heartbeat, OutboxMessage, SetAside, User
 from grids.models import CalendarDay, Grid
 from incidents.actions import attach, perform, record_mediation, report, save_mapping
 from incidents.actions.webhooks import TOPIC
@@ -273,6 +273,9 @@ def _settings(world: World) -> None:
         "category": {place: town.categories["request"] for place, town in towns.items()},
         "procedure": {place: town.categories["request"].procedure for place, town in towns.items()},
         "outbox": {"T": OutboxMessage.objects.create(topic="mail", key="k", dead_at=clock.now())},
+        "aside": {
+            "T": SetAside.objects.create(work="sweep", key="1", error="ValueError", retry_at=clock.now())
+        },
         "heartbeat": {"T": Heartbeat.objects.create(name="sweep", at=clock.now())},
     }
     _exchange(world, {"T": world.town, "O": world.other})
