@@ -59,7 +59,7 @@ def calendar(request: HttpRequest, code: str) -> HttpResponse:
         "years": found.years.order_by("year"),
         "days": found.days.order_by("-day")[:60],
     }
-    refused = asked and (frames.errors or year.errors or asked not in ("frames", "look", "import"))
+    refused = request.method == "POST" and (frames.errors or year.errors or asked != "look")
     return render(request, "grids/calendar.html", context, status=400 if refused else 200)
 
 
