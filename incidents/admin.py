@@ -196,7 +196,7 @@ class IncidentAdmin(ScopedAdmin):
         if action not in TRANSITIONS:
             raise Http404
         user: Any = request.user
-        required = obligatory(incident, action)
+        required = obligatory(incident, action, user)
         form = ActionForm(
             request.POST, request.FILES, user=user, incident=incident, action=action, requires=required
         )

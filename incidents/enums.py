@@ -61,6 +61,7 @@ class PartRole(models.TextChoices):
     ASSISTING = "assisting", _("assisting")
     HELPER = "helper", _("helper")
     CASE_LEADER = "case_leader", _("case leader")
+    PERSON = "person", _("responsible person")
 
 
 class PartySide(models.TextChoices):

@@ -27,6 +27,8 @@ LABELS: Mapping[str, Any] = {
     "verify": gettext_lazy("Verification of the result"),
     "approval": gettext_lazy("Approval by the township before handling"),
     "may_skip": gettext_lazy("May be passed up past a level"),
+    "keeps_helper": gettext_lazy("Who passes it up stays on as a helper"),
+    "tells_leaders": gettext_lazy("The leaders of the township hear of a report"),
     "on_overdue": gettext_lazy("When it is late"),
     "calendar": gettext_lazy("Calendar"),
 }
@@ -40,6 +42,7 @@ VALUES: Mapping[tuple[str, str], Any] = {
     ("return_visit", "important"): gettext_lazy("for important matters"),
     ("return_visit", "all"): gettext_lazy("for all"),
     ("verify", "above"): gettext_lazy("by the unit above"),
+    ("verify", "own"): gettext_lazy("by the unit itself"),
     ("verify", "none"): gettext_lazy("not needed"),
     ("approval", "none"): gettext_lazy("not needed"),
     ("approval", "important"): gettext_lazy("for important matters"),
@@ -69,7 +72,11 @@ UNITS = [
     (Unit.WORKING_DAYS.value, gettext_lazy("working days")),
     (Unit.CALENDAR_DAYS.value, gettext_lazy("calendar days")),
 ]
-KEPT = ("rules", "limits")  # the clauses behind a procedure stay the plan's; limits have fields of their own
+KEPT = (
+    "rules",
+    "limits",
+    "steps",
+)  # the clauses behind a procedure stay the plan's; limits have fields of their own
 
 
 class LimitInput(forms.MultiWidget):

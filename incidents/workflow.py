@@ -14,9 +14,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from gridgov.common.worktime import Limit, Unit
+from gridgov.common.worktime import Limit
 from grids.enums import Kind, Verb
 from incidents.enums import OPEN_STATUSES, Level, OnOverdue, Purpose, Status
+from incidents.steps import REPORT, LimitSpec, StepSpec, at_levels, kind_at, level_of, levels_here, problems
 
 
 class Who(StrEnum):
@@ -144,7 +145,7 @@ TRANSITIONS: Mapping[str, Move] = {
 
 # Rows of history that are no move of the table: the report itself, what the sweep writes, what changes of posts and
 # grids bring with them, and what is added without being a step of the work.
-REPORT, OVERDUE, REASSIGNED, SUCCEEDED = "report", "overdue", "reassigned", "succeeded"
+OVERDUE, REASSIGNED, SUCCEEDED = "overdue", "reassigned", "succeeded"
 ORDER_CHANGED = "order_changed"
 PARTIES, JOIN = "parties", "join"
 YEAR_IMPORTED = "year_imported"
@@ -171,8 +172,8 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "accept": ("note", "important"),
     "reject": ("reason",),
     "settle": ("note", "told", "files"),
-    "dispatch": ("to", "note", "deadline", "important", "assisting"),
-    "start": ("note",),
+    "dispatch": ("to", "note", "deadline", "important", "assisting", "case_leader"),
+    "start": ("note", "responsible_person", "deadline"),
     "submit_result": ("note", "files"),
     "send_back": ("reason",),
     "verify": ("note",),
@@ -180,7 +181,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "return_visit": ("happened", "solved", "note", "channel", "happened_at"),
     "close": ("note",),
     "reopen": ("reason",),
-    "escalate": ("reason", "important"),
+    "escalate": ("reason", "important", "files"),
     "hand_over": ("to", "reason"),
     "add_note": ("note", "files"),
     "review": ("note", "files"),
@@ -214,6 +215,9 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "undo": (),
 }
 
+# What a procedure may ask of the report itself.
+OF_REPORT = ("trend_forecast", "occurred_at", "address", "requester")
+
 # Which clocks stand still in which state; in every other open state both run.
 KEEPS_REFUSAL = (
     Status.DISPATCHED,
@@ -223,24 +227,16 @@ KEEPS_REFUSAL = (
 STAGE_STANDS, TOTAL_STANDS = (Status.SUSPENDED,), (Status.SUSPENDED, Status.REFERRED)
 
 
-class LimitSpec(BaseModel):
-    """n of a unit; both in every time limit of a preset."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    n: int = Field(ge=1, le=10000)
-    unit: Unit
-
-    @property
-    def limit(self) -> Limit:
-        return Limit(self.n, self.unit)
-
-
 LIMIT_KEYS = (
     "group", "village", "township", "department", "verify", "follow_up", "card", "total",
     "refusal",  # within which a unit may refuse what was dispatched to it
     "ruling", "referral",
     "assist", "whistle",  # of assisting units; without one: as if such a unit had the lead
 )  # fmt: skip
+
+
+# What a step may be taken by, and what it may ask for then.
+STEP_ACTIONS: Mapping[str, tuple[str, ...]] = {**ARGUMENTS, REPORT: OF_REPORT}
 
 
 class ProcedureSpec(BaseModel):
@@ -254,11 +250,14 @@ class ProcedureSpec(BaseModel):
     important: bool = False
     feedback: str = Field("requester", pattern="^(requester|none)$")  # before closing, where somebody asked
     return_visit: str = Field("none", pattern="^(none|important|all)$")  # before closing
-    verify: str = Field("above", pattern="^(above|none)$")
+    verify: str = Field("above", pattern="^(above|own|none)$")
     approval: str = Field("none", pattern="^(none|important|all)$")  # by the township, before handling
     may_skip: bool = False
+    keeps_helper: bool = False  # who passes it up stays in sight and helps
+    tells_leaders: bool = False  # the township's leaders hear of a report
     on_overdue: OnOverdue = OnOverdue.SUPERVISE
     calendar: str = Field("office", pattern="^(office|urgent)$")  # whose frames the limits follow
+    steps: tuple[StepSpec, ...] = ()
     limits: Mapping[str, LimitSpec] = Field(default_factory=dict)
     rules: Mapping[str, str] = Field(
         default_factory=dict
@@ -269,12 +268,27 @@ class ProcedureSpec(BaseModel):
         unknown = set(self.limits) - set(LIMIT_KEYS)
         if unknown:
             raise ValueError(f"unknown limits: {', '.join(sorted(unknown))}")
+        wrong = [f"step {code}: {what}" for code, what in problems(self.steps, STEP_ACTIONS)]
+        if wrong:
+            raise ValueError("; ".join(wrong))
         return self
 
-    def limit_for(self, purpose: str, unit_kind: str) -> Limit | None:
-        """The limit of a stage; `unit_kind` is a grid's kind or `department`. None: no deadline (R74)."""
-        own = str(unit_kind) if purpose == Purpose.HANDLE else str(Purpose(purpose))
-        return self._limit(own)
+    def limit_for(self, purpose: str, unit: str, *, dispatched: bool = False) -> Limit | None:
+        """The limit of a stage: of the steps that the unit takes, else of its kind; `unit` is a level or `department`.
+        None: no deadline (R74)."""
+        if purpose != Purpose.HANDLE:
+            return self._limit(str(Purpose(purpose)))
+        steps = self._steps_of(unit, dispatched=dispatched)
+        own = next((step.limit.limit for step in steps if step.limit), None)
+        return own or self._limit(kind_at(unit))
+
+    def overdue_at(self, unit: str, *, dispatched: bool = False) -> OnOverdue:
+        """What happens when a unit of this level is late."""
+        steps = self._steps_of(unit, dispatched=dispatched)
+        return next((step.on_overdue for step in steps if step.on_overdue), self.on_overdue)
+
+    def _steps_of(self, unit: str, *, dispatched: bool) -> list[StepSpec]:
+        return at_levels(self.steps, levels_here(self.steps, unit, dispatched=dispatched))
 
     def _limit(self, key: str) -> Limit | None:
         found = self.limits.get(key)
@@ -320,22 +334,13 @@ def rungs(unit_code: str) -> list[Rung]:
     """
     township = unit_code[:9]
     above = [unit_code[:length] for length in range(len(unit_code) - 3, 8, -3)]
-    found = [Rung(_level(code), code) for code in above]
+    found = [Rung(level_of(code), code) for code in above]
     return [*found, Rung(Level.LEADER, township)]
 
 
 def department_rungs(township_code: str) -> list[Rung]:
     """A department answers to the township."""
     return [Rung(Level.TOWNSHIP, township_code), Rung(Level.LEADER, township_code)]
-
-
-def _level(code: str) -> str:
-    if len(code) == 9:
-        return Level.TOWNSHIP
-    if len(code) == 12:
-        return Level.VILLAGE
-    depth = (len(code) - 12) // 3
-    return Level.GROUP if depth == 1 else f"{Level.GROUP}{depth}"
 
 
 def is_open(status: str) -> bool:

@@ -33,6 +33,7 @@ ROOM_FILES = {
 EXTRA_FILES = {
     "incidents/due.py": "why a deadline is what it is, in sentences: read by pages and REST, writes nothing",
     "incidents/receipts.py": "what has arrived, over reports and photos: read by REST and the desk, writes nothing",
+    "incidents/steps.py": "the steps of a procedure as data, pure: the vocabulary of workflow.py, which is long enough",
     "incidents/spec_form.py": "the form of a procedure is built from its spec; beside the forms of matters it is one too many",
     "incidents/loop_check.py": "the audit of the closed loop is set-based questions over all tables of the room",
     "incidents/search": "what a word is, and looking it up in the index and in the rows: read by pages and REST, writes nothing",

@@ -20,7 +20,8 @@ from grids.models import Grid
 from incidents.actions.public import issue_key, revoke_key
 from incidents.actions.webhooks import TOPIC, forget_targets, send_test
 from incidents.models import Delivery, ServiceKey, WebhookTarget
-from incidents.workflow import OTHER_ROWS, REPORT, TRANSITIONS
+from incidents.steps import REPORT
+from incidents.workflow import OTHER_ROWS, TRANSITIONS
 from members.actions import forget_channels, send_test_notice
 from members.enums import MessageKind
 from members.models import Member, NoticeChannel

@@ -30,7 +30,7 @@ from incidents.models import AssistTask, Escalation, Incident, Part, Transition
 from incidents.querysets import ListFilters
 from incidents.receipts import receipts_of
 from incidents.search.similar import root_causes
-from incidents.workflow import REPORT
+from incidents.steps import REPORT
 from inspections.permissions import can_patrol_somewhere
 from inspections.querysets import duty_figures
 from members.models import Appointment

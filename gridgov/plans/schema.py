@@ -148,6 +148,8 @@ class Preset(Spec):
         for procedure in self.procedures:
             yield f"procedure {procedure.code}", procedure.rule or self.rules[0].id
             yield from ((f"procedure {procedure.code}", rule) for rule in procedure.spec.rules.values())
+            steps = [step for step in procedure.spec.steps if step.rule]
+            yield from ((f"step {step.code} of {procedure.code}", step.rule) for step in steps)
         for category in self.categories:
             yield f"category {category.code}", category.rule or self.rules[0].id
         for duty in self.duties:

@@ -29,6 +29,15 @@ HOURS = {
     "return_visit": 3.0,
     "close": 1.0,
     "reopen": 6.0,
+    "review": 3.0,
+    "refer_up": 3.0,
+    "record_reply": 16.0,
+    "arrive": 0.5,
+    "add_note": 1.0,
+    "assist": 1.0,
+    "whistle": 1.0,
+    "submit_assist": 4.0,
+    "report_in": 1.0,
 }
 LEFT_LYING = 0.025  # of all steps; then some working days pass before anybody thinks of it
 SKIPPED_WEEKEND = 0.25  # patrols that a worker leaves out on a day off

@@ -29,6 +29,7 @@ class People:
     coordinators: dict[str, list[User]] = field(default_factory=dict)  # grid -> who may rule there
     pace: dict[str, float] = field(default_factory=dict)  # village or township -> how long things take
     diligence: dict[str, float] = field(default_factory=dict)  # group -> share of days with a patrol
+    untaken: set[tuple[str, str]] = field(default_factory=set)  # (procedure, step) that nobody has taken yet
 
     @classmethod
     def of(cls, township: Grid, seed: int) -> "People":

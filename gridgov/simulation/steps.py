@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from gridgov.common.enums import Channel
 from gridgov.common.models import User
-from gridgov.simulation import habits, matters
+from gridgov.simulation import habits, matters, procedures
 from gridgov.simulation.people import People
 from grids.enums import Kind
 from incidents.enums import Status
@@ -31,7 +31,13 @@ class Step(NamedTuple):
 def next_step(matter: Matter, people: People, dice: random.Random) -> Step | None:
     """None: nothing more happens."""
     choose = NEXT.get(matter.incident.status)
-    return choose(matter, people, dice) if choose else None
+    if choose is None:
+        return None
+    wanted = choose(matter, people, dice)
+    if wanted is None or not matter.incident.procedure.spec.steps:
+        return wanted
+    way = procedures.way_of(matter.incident, people, dice, procedures.Way(wanted.user, wanted.action, wanted.arguments))
+    return Step(way.user, way.action, way.arguments) if way is not None else None
 
 
 def _reported(matter: Matter, people: People, dice: random.Random) -> Step:
@@ -118,6 +124,10 @@ def _verified(matter: Matter, people: People, dice: random.Random) -> Step:
     return Step(user, "close", {})
 
 
+def _referred(matter: Matter, people: People, dice: random.Random) -> Step:
+    return Step(_responsible(matter.incident, people), "record_reply", {"reply": matters.REPLIED})
+
+
 NEXT: Mapping[str, Callable[[Matter, People, random.Random], Step | None]] = {
     Status.REPORTED: _reported,
     Status.ACCEPTED: _accepted,
@@ -125,6 +135,7 @@ NEXT: Mapping[str, Callable[[Matter, People, random.Random], Step | None]] = {
     Status.IN_PROGRESS: _in_progress,
     Status.RESOLVED: _resolved,
     Status.VERIFIED: _verified,
+    Status.REFERRED: _referred,
 }
 
 

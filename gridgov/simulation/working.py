@@ -17,12 +17,14 @@ from gridgov.common import clock
 from gridgov.common.errors import Conflict
 from gridgov.simulation import habits, matters
 from gridgov.simulation.people import People
+from gridgov.simulation.procedures import never_taken
 from gridgov.simulation.seed import STEMS, SURNAMES
 from gridgov.simulation.steps import Matter, Step, next_step
 from grids.models import Calendar, Grid, Township
 from incidents.actions import answer_feedback, perform, report, sweep
 from incidents.enums import Source, Status
 from incidents.models import FeedbackRequest, Incident
+from incidents.steps import REPORT
 from inspections.actions import record_patrol
 from inspections.models import Patrol
 
@@ -88,6 +90,11 @@ class Work:
     def day(self, day: date) -> None:
         """One day in one transaction; what lies behind the end of the simulation never happens."""
         self.now = clock.start_of(day)
+        self.people.untaken = {
+            (procedure, step)
+            for procedure, steps in never_taken(self.people.township.code).items()
+            for step in steps
+        }
         until = min(self.end, self.now + timedelta(days=1))
         self._plan_sweeps(day)
         self._plan_patrols(day)
@@ -145,7 +152,10 @@ class Work:
 
     # --- matters ------------------------------------------------------------------------------------------------
     def _somebody_reports(self) -> None:
-        shares = {code: matters.SHARES.get(code, matters.OTHERS) for code in self.people.categories}
+        shares = {
+            code: matters.SHARES.get(code, matters.OTHERS) * self._attention(category.procedure.code)
+            for code, category in self.people.categories.items()
+        }
         code = habits.pick(self.dice, shares)
         grid = habits.one_of(self.dice, self.people.walked)
         matter = habits.one_of(self.dice, matters.of(code, self.people.categories[code].kind))
@@ -160,6 +170,9 @@ class Work:
             }
         elif habits.has_requester(self.dice, code, patrol=False):
             values["requester"] = self._requester()
+        steps = self.people.categories[code].procedure.spec.steps
+        if any("trend_forecast" in step.asks(REPORT) for step in steps):
+            values["trend_forecast"] = matters.TREND
         outcome = report(
             user=user,
             grid=grid,
@@ -172,6 +185,10 @@ class Work:
             **values,
         )
         self._arrived(Matter(outcome.incident, asked="requester" in values))
+
+    def _attention(self, procedure: str) -> int:
+        """A procedure of which some step was never taken comes up more often."""
+        return 3 if any(code == procedure for code, _step in self.people.untaken) else 1
 
     def _order_number(self, township_code: str) -> str:
         """The next of the county's numbers, whichever run of the simulation gave the last."""

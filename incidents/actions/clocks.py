@@ -15,6 +15,7 @@ from incidents.actions.traces import Traces
 from incidents.enums import Purpose
 from incidents.models import ClockEvent, Escalation, ExtensionRequest, Incident, Stage
 from incidents.models.time import TOTAL_NUMBER
+from incidents.steps import DEPARTMENT, level_of
 from incidents.workflow import STAGE_STANDS, TOTAL_STANDS, is_open
 
 REASON_LENGTH = 200
@@ -71,7 +72,11 @@ class Clocks:
         grid = incident.responsible_grid
         limit = None
         if until is None:
-            limit = incident.procedure.spec.limit_for(purpose, grid.kind if grid else "department")
+            limit = incident.procedure.spec.limit_for(
+                purpose,
+                level_of(grid.code) if grid else DEPARTMENT,
+                dispatched=incident.dispatcher_grid_id is not None,
+            )
         stage = Stage(
             incident=incident,
             number=incident.last_stage + 1,

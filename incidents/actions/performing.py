@@ -21,6 +21,7 @@ from incidents.actions.moves.handling import take_over_first
 from incidents.actions.result import Outcome, entry_errors, replay_of
 from incidents.models import Incident, Transition
 from incidents.permissions import obligatory, refusal
+from incidents.permissions.steps import rules_of_step, step_of
 from incidents.workflow import ARGUMENTS, ENTRY, TRANSITIONS, Move
 from members.models import Member
 from members.permissions import acting
@@ -79,7 +80,7 @@ def _checked(
     if version is not None and version != incident.version:
         raise Conflict(_("It has changed since you read it; look at it again."), code="stale_version")
     given = {name: value for name, value in arguments.items() if value not in (None, "", [], ())}
-    _check_arguments(incident, move, given)
+    _check_arguments(user, incident, move, given)
     return given
 
 
@@ -88,7 +89,8 @@ def _carry_out(
 ) -> None:
     if case.action == "accept":
         case = take_over_first(case)
-    data = MOVES[case.action](case, given) or {}
+    step = step_of(case.person, case.incident, TRANSITIONS[case.action])
+    data = (MOVES[case.action](case, given) or {}) | ({"step": step.code} if step else {})
     row = case.save(
         client_uuid=client_uuid,
         body_hash=body_hash,
@@ -111,15 +113,15 @@ def _earliest(incident: Incident, move: Move) -> datetime:
     return last or incident.reported_at
 
 
-def _check_arguments(incident: Incident, move: Move, given: Mapping[str, Any]) -> None:
+def _check_arguments(user: User, incident: Incident, move: Move, given: Mapping[str, Any]) -> None:
     """Unknown, missing and impossible arguments, all at once and by name."""
     unknown = set(given) - {*ARGUMENTS[move.name], *ENTRY}
     errors: dict[str, Sequence[str]] = {
         name: [_("This action does not take it.")] for name in sorted(unknown)
     }
-    for name in obligatory(incident, move.name):
-        if name not in given:
-            errors[name] = [_("This is needed for “%(action)s”.") % {"action": move.label}]
+    missing = [name for name in obligatory(incident, move.name, user) if name not in given]
+    for name in missing:
+        errors[name] = [_("This is needed for “%(action)s”.") % {"action": move.label}]
     now = clock.now()
     errors |= entry_errors(given)
     happened = given.get("happened_at")
@@ -129,4 +131,10 @@ def _check_arguments(incident: Incident, move: Move, given: Mapping[str, Any]) -
         if name in given and given[name] <= now:
             errors[name] = [_("A deadline lies in the future.")]
     if errors:
-        raise Invalid(_("Something is missing or not right."), code="invalid_arguments", errors=errors)
+        rules = rules_of_step(user, incident, move.name)
+        raise Invalid(
+            _("Something is missing or not right."),
+            code="invalid_arguments",
+            errors=errors,
+            rule=next((rules[name] for name in missing if name in rules), None),
+        )

@@ -17,7 +17,7 @@ from gridgov.common.enums import Channel
 from gridgov.common.errors import Conflict, DomainError, Forbidden, Invalid
 from grids.enums import Kind, Verb
 from grids.models import Calendar, Grid
-from grids.querysets import places_of
+from grids.querysets import lineage, places_of
 from incidents.actions.case import ARRIVED, lead_part
 from incidents.actions.files import collect_waiting
 from incidents.actions.numbers import next_number
@@ -28,9 +28,11 @@ from incidents.actions.webhooks import tell_outside
 from incidents.enums import PartRole, Purpose, Source, Status
 from incidents.models import Category, Incident, Part, Party, Requester, Stage, Transition
 from incidents.models.time import TOTAL_NUMBER
-from incidents.workflow import REPORT, ProcedureSpec
+from incidents.permissions.steps import clause_of
+from incidents.steps import REPORT, level_of, naming, place_at
+from incidents.workflow import ProcedureSpec
 from members.actions import tell
-from members.enums import MessageKind
+from members.enums import MessageKind, RoleCode
 from members.models import Appointment, Member
 from members.permissions import acting
 from members.querysets import standing_of
@@ -62,6 +64,7 @@ def report(
     external_no: str = "",
     external_due: datetime | None = None,
     extra: Mapping[str, Any] | None = None,
+    trend_forecast: str = "",
     client_uuid: UUID | None = None,
     body_hash: str = "",
 ) -> Outcome:
@@ -96,6 +99,9 @@ def report(
         reported_at=clock.now(),
         reporter_user=user,
     )
+    vars(incident)["has_requester"] = bool(requester)
+    if trend_forecast.strip():
+        incident.extra["trend_forecast"] = trend_forecast.strip()
     try:
         with transaction.atomic():
             person = acting(user, on_behalf_of)
@@ -152,11 +158,31 @@ def _receive(incident: Incident, user: User, person: Any, happened_at: datetime 
     incident.number = next_number(incident.township_code, incident.reported_at)
     incident.save(force_insert=True)
     Stage.objects.bulk_create(stages)
-    _first_row(incident, user, happened_at, entered_by=standing_of(user).member if for_other else None)
+    leaders = _leaders(incident) if spec.tells_leaders else []
+    data = _of_step(incident) | ({"told": [str(held.post) for held in leaders]} if leaders else {})
+    _first_row(incident, user, happened_at, standing_of(user).member if for_other else None, data)
     helpers = [holders[code].member for code in helper_codes if code in holders]
     _parts(incident, reporter, helpers)
     collect_waiting(user=user, incident=incident)
-    _tell(incident, reporter, helpers)
+    _tell(incident, reporter, [*helpers, *(held.member for held in leaders)])
+
+
+def _leaders(incident: Incident) -> list[Appointment]:
+    """Those of the township, who are to hear of it at once."""
+    found = (
+        Appointment.objects.current()
+        .able()
+        .filter(post__grid=incident.township_code, post__role__code=RoleCode.LEADER)
+    )
+    return list(found.select_related("member", "post__grid", "post__department").order_by("id"))
+
+
+def _of_step(incident: Incident) -> dict[str, Any]:
+    """Which step the report is."""
+    steps = naming(incident.procedure.spec.steps, REPORT)
+    own = [step for step in steps if place_at(step.level, str(incident.grid_id)) == incident.grid_id]
+    found = next(iter(own or steps), None)
+    return {"step": found.code} if found else {}
 
 
 def _refuse_twin(incident: Incident) -> None:
@@ -198,12 +224,29 @@ def _check(incident: Incident, on_behalf_of: Member | None, happened_at: datetim
         errors["description"] = [_("Say what happened.")]
     if incident.occurred_at is not None and incident.occurred_at > (happened_at or incident.reported_at):
         errors["occurred_at"] = [_("This lies in the future.")]
+    rule = None
+    for step in naming(incident.procedure.spec.steps, REPORT):
+        for name in step.asks(REPORT):
+            if not _given(incident, name):
+                errors[name] = [_("This is needed for “%(action)s”.") % {"action": step.name}]
+                rule = rule or clause_of(incident, step.rule or incident.procedure.rule_id)
     if errors:
-        raise Invalid(_("Something is missing or not right."), code="invalid_arguments", errors=errors)
+        raise Invalid(
+            _("Something is missing or not right."), code="invalid_arguments", errors=errors, rule=rule
+        )
+
+
+def _given(incident: Incident, name: str) -> bool:
+    """Whether the report says what its procedure asks of it; `requester` is kept beside the matter."""
+    if name == "requester":
+        return bool(vars(incident).get("has_requester"))
+    return bool(incident.extra.get(name) if name == "trend_forecast" else getattr(incident, name))
 
 
 def _helper_codes(incident: Incident, spec: ProcedureSpec, unit_code: str) -> list[str]:
     codes = [incident.village_code] if Kind.VILLAGE in spec.helpers else []
+    if Kind.GROUP in spec.helpers:  # each depth of groups on the line of the place
+        codes += [code for code in lineage(str(incident.grid_id)) if len(code) > 12]
     return [code for code in codes if code and code != unit_code]
 
 
@@ -211,8 +254,8 @@ def _stages(incident: Incident, spec: ProcedureSpec) -> list[Stage]:
     """The first stage, and the clock of the whole matter where the procedure limits it."""
     grid = incident.responsible_grid
     assert grid is not None
-    wanted = [(1, Purpose.HANDLE, spec.limit_for(Purpose.HANDLE, grid.kind))]
-    total = spec.limit_for(Purpose.TOTAL, grid.kind)
+    wanted = [(1, Purpose.HANDLE, spec.limit_for(Purpose.HANDLE, level_of(grid.code)))]
+    total = spec.limit_for(Purpose.TOTAL, level_of(grid.code))
     if total is not None:
         wanted.append((TOTAL_NUMBER, Purpose.TOTAL, total))
     limited = any(limit for *_x, limit in wanted)
@@ -239,7 +282,11 @@ def _stages(incident: Incident, spec: ProcedureSpec) -> list[Stage]:
 
 
 def _first_row(
-    incident: Incident, user: User, happened_at: datetime | None, entered_by: Member | None
+    incident: Incident,
+    user: User,
+    happened_at: datetime | None,
+    entered_by: Member | None,
+    data: dict[str, Any],
 ) -> None:
     row = Transition.objects.create(
         incident=incident,
@@ -257,6 +304,7 @@ def _first_row(
         to_grid_id=incident.responsible_grid_id,
         responsible=incident.responsible_member,
         township_code=incident.township_code,
+        data=data,
     )
     tell_outside([row])
 

@@ -24,6 +24,7 @@ from grids.models import Calendar
 from incidents.actions.webhooks import tell_outside
 from incidents.enums import Level
 from incidents.models import Escalation, Incident, Part, Procedure, Transition
+from incidents.steps import DEPARTMENT, level_of
 from incidents.workflow import OVERDUE, Rung, department_rungs, rungs
 from members.actions import pass_on
 from members.enums import MessageKind, RoleCode
@@ -138,7 +139,8 @@ class Cards:
         self.known: dict[tuple[str, str, Limit], datetime] = {}
 
     def mode(self, row: Incident) -> str:
-        return self.specs[row.procedure_id].on_overdue
+        unit = level_of(str(row.responsible_grid_id)) if row.responsible_grid_id else DEPARTMENT
+        return self.specs[row.procedure_id].overdue_at(unit, dispatched=row.dispatcher_grid_id is not None)
 
     def due(self, row: Incident) -> datetime | None:
         spec = self.specs[row.procedure_id]

@@ -21,6 +21,7 @@ from incidents.actions.bulk import MOST_TOGETHER
 from incidents.enums import Card, Grade, PartySide, Source, Status
 from incidents.models import Category, Incident
 from incidents.permissions.conditions import main_matter
+from incidents.permissions.steps import people_to_name
 from incidents.search.words import LONGEST_QUESTION
 from incidents.workflow import TRANSITIONS
 from members.models import Department, Member
@@ -161,6 +162,12 @@ class MatterInput(Strict):
     photos_expected = serializers.IntegerField(min_value=0, max_value=20, required=False)
     escalate = serializers.BooleanField(required=False, help_text=gettext_lazy("At once to the level above."))
     extra = Extra(required=False)
+    trend_forecast = serializers.CharField(
+        max_length=500,
+        required=False,
+        allow_blank=True,
+        help_text=gettext_lazy("How it may develop; some procedures ask for it."),
+    )
 
     def validate(self, attrs: Any) -> Any:
         if (attrs.get("latitude") is None) != (attrs.get("longitude") is None):
@@ -246,6 +253,10 @@ class ArgumentsInput(EntryInput, Writing):
         required=False,
         max_length=50,
         help_text=gettext_lazy("Units that assist or are called."),
+    )
+    case_leader = Uuid(required=False, help_text=gettext_lazy("A leader of the township: the member's id."))
+    responsible_person = Uuid(
+        required=False, help_text=gettext_lazy("Somebody of the unit: the member's id.")
     )
     title = serializers.CharField(max_length=80, required=False)
     category = serializers.CharField(max_length=40, required=False)
@@ -391,6 +402,17 @@ def named_main(user: User, incident: Incident, into: str) -> Incident:
     return found
 
 
+def named_person(argument: str) -> Callable[[User, Incident, Any], Member]:
+    """Somebody whom a step names; anybody else is unknown."""
+
+    def find(_user: User, incident: Incident, pk: Any) -> Member:
+        if people_to_name(incident, argument).filter(member=pk).exists():
+            return Member.objects.get(pk=pk)
+        raise unknown("unknown_member", argument, _("Nobody of this name can be named here."))
+
+    return find
+
+
 # Arguments that name something, and how they find it.
 NAMED: Mapping[str, Callable[[User, Incident, Any], Any]] = {
     "to": named_unit,
@@ -398,6 +420,8 @@ NAMED: Mapping[str, Callable[[User, Incident, Any], Any]] = {
     "category": named_category_of,
     "into": named_main,
     "assisting": named_units,
+    "case_leader": named_person("case_leader"),
+    "responsible_person": named_person("responsible_person"),
 }
 
 

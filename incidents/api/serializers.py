@@ -16,6 +16,7 @@ from gridgov.common.worktime import Unit, is_late
 from grids.api.serializers import GridRefSerializer
 from incidents.enums import AssistKind, CategoryKind, Grade, PartySide, Source, Status
 from incidents.models import AssistTask, Incident, Party, Requester, Transition, Upload
+from incidents.permissions.steps import current_step, step_rule
 from incidents.receipts import photos_of
 
 
@@ -260,6 +261,24 @@ class AllowedSerializer(serializers.Serializer[Any]):
     )
 
 
+class TurnSerializer(serializers.Serializer[Any]):
+    """The step whose turn it is by the matter's procedure."""
+
+    code = serializers.CharField()
+    name = serializers.CharField()
+    level = serializers.CharField()
+    actor = serializers.CharField()
+    rule = RuleSerializer(allow_null=True)
+
+
+class ProcedureRefSerializer(serializers.Serializer[Any]):
+    """The version that the matter began with."""
+
+    code = serializers.CharField()
+    name = serializers.CharField()
+    version = serializers.IntegerField()
+
+
 class DetailSerializer(IncidentSerializer):
     """A matter with everything that one needs to work on it. `context`: user-dependent parts, made by the view."""
 
@@ -294,7 +313,23 @@ class DetailSerializer(IncidentSerializer):
     uploads = serializers.SerializerMethodField()
     photos = serializers.SerializerMethodField()
     assisting = serializers.SerializerMethodField()
+    step = serializers.SerializerMethodField()
+    procedure = ProcedureRefSerializer()
     allowed_actions = serializers.SerializerMethodField()
+
+    @extend_schema_field(TurnSerializer(allow_null=True))
+    def get_step(self, incident: Any) -> dict[str, Any] | None:
+        """Whose turn it is by the procedure."""
+        step = current_step(incident)
+        if step is None:
+            return None
+        return {
+            "code": step.code,
+            "name": step.name,
+            "level": step.level,
+            "actor": step.actor,
+            "rule": step_rule(incident, step),
+        }
 
     @extend_schema_field(RequesterSerializer(allow_null=True))
     def get_requester(self, incident: Any) -> dict[str, Any] | None:
@@ -356,6 +391,14 @@ class TransitionSerializer(serializers.Serializer[Transition]):
     from_unit = serializers.SerializerMethodField()
     to_unit = serializers.SerializerMethodField()
     responsible = PersonSerializer(allow_null=True)
+    step = serializers.SerializerMethodField()
+
+    @extend_schema_field(NamedSerializer(allow_null=True))
+    def get_step(self, row: Any) -> dict[str, str] | None:
+        """The step of the procedure that this was."""
+        code = row.data.get("step")
+        named = {step.code: step.name for step in row.incident.procedure.spec.steps}
+        return {"code": code, "name": named.get(code, code)} if code else None
 
     @extend_schema_field(UnitSerializer)
     def get_from_unit(self, row: Transition) -> dict[str, Any]:

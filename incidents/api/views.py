@@ -301,7 +301,9 @@ class IncidentHistory(View):
         """All steps, oldest first."""
         incident = seen(request.user, pk)
         people = ("actor", "entered_by", "in_place_of", "responsible")
-        rows = incident.history.select_related(*people).order_by("seq")
+        rows = list(incident.history.select_related(*people).order_by("seq"))
+        for row in rows:
+            row.incident = incident  # its procedure names the steps
         return Response(HistorySerializer({"results": rows}).data)
 
 

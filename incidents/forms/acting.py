@@ -144,6 +144,8 @@ class ActionForm(forms.Form):
             return Grid.objects.get(pk=value)
         if name == "assisting":
             return [self._named("to", one) for one in value]
+        if name in ("case_leader", "responsible_person"):
+            return Member.objects.get(pk=value)
         kind, _sep, key = value.partition(":")
         return Department.objects.get(pk=key) if kind == "department" else Grid.objects.get(pk=key)
 

@@ -12,6 +12,7 @@ from grids.enums import Kind, Verb
 from grids.models import Grid
 from grids.querysets import any_of, places_of
 from incidents.models import AssistTask, Category, Incident
+from incidents.permissions.steps import people_to_name
 from members.models import Department
 
 if TYPE_CHECKING:
@@ -60,6 +61,17 @@ def _assistants(_user: User, incident: Incident, action: str) -> Choices:
     )
 
 
+def _people(argument: str) -> Callable[[User, Incident, str], Choices]:
+    """Whom a step may name."""
+
+    def choices(_user: User, incident: Incident, _action: str) -> Choices:
+        held = people_to_name(incident, argument).select_related("member", "post__grid", "post__department")
+        named = {str(row.member_id): f"{row.member.name}（{row.post.called}）" for row in held.order_by("id")}
+        return [("", _("– choose –")), *named.items()]
+
+    return choices
+
+
 def _categories(user: User, incident: Incident, _action: str) -> Choices:
     rows = Category.objects.active().filter(township=incident.township_code)
     return [
@@ -93,5 +105,7 @@ CHOICES: Mapping[str, Callable[[User, Incident, str], Choices]] = {
     "category": _categories,
     "grid": _places,
     "assisting": _assistants,
+    "case_leader": _people("case_leader"),
+    "responsible_person": _people("responsible_person"),
 }
-NAMED = ("to", "into", "category", "grid", "assisting")
+NAMED = ("to", "into", "category", "grid", "assisting", "case_leader", "responsible_person")

@@ -101,6 +101,8 @@ FIELDS: Mapping[str, Callable[[], forms.Field]] = {
     "reply": lambda: forms.CharField(label=_("Reply"), **WORDS),  # type: ignore[arg-type]
     "about": lambda: forms.CharField(label=_("Unit or person"), max_length=80),
     "into": lambda: forms.CharField(label=_("Number of the main matter"), max_length=40),
+    "case_leader": lambda: forms.ChoiceField(label=_("Case leader")),
+    "responsible_person": lambda: forms.ChoiceField(label=_("Responsible person")),
     "title": lambda: forms.CharField(label=_("Title"), max_length=80),
     "category": lambda: forms.ChoiceField(label=_("Category")),
     "grid": lambda: forms.ChoiceField(label=_("Where (grid)")),
@@ -122,6 +124,8 @@ RESOLVED = (
     "category",
     "grid",
     "assisting",
+    "case_leader",
+    "responsible_person",
     *PARTS_OF["told"],
     *PARTS_OF["limit"],
 )

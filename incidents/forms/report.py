@@ -19,6 +19,7 @@ from incidents.enums import Source
 from incidents.forms.choices import by_village
 from incidents.forms.fields import files_field, in_drop
 from incidents.models import Category, Upload
+from incidents.steps import REPORT, naming
 from members.forms import entry_fields, people_named
 from members.permissions import enters_for_others
 from members.querysets import standing_of
@@ -44,6 +45,12 @@ class ReportForm(forms.Form):
     photos = files_field()
     address = forms.CharField(label=gettext_lazy("Place"), max_length=120, required=False)
     occurred_at = MomentField(label=gettext_lazy("When it happened"), required=False)
+    trend_forecast = forms.CharField(
+        label=gettext_lazy("How it may develop"),
+        max_length=500,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
     escalate = forms.BooleanField(
         label=gettext_lazy("Pass it up at once: my grid cannot solve it"), required=False
     )
@@ -82,6 +89,12 @@ class ReportForm(forms.Form):
         }
         named = [(code, _named(category)) for code, category in self.categories.items()]
         self.fields["category"].choices = [("", _("– choose –")), *named]  # type: ignore[attr-defined]
+        asking = [row for row in self.categories.values() if "trend_forecast" in _asked_of_report(row)]
+        self.fields["trend_forecast"].help_text = _("Needed for: %(categories)s.") % {
+            "categories": "、".join(one.name for one in asking)
+        }
+        if not asking:
+            del self.fields["trend_forecast"]
         if not places_of(user)[Verb.HANDLE]:
             del self.fields["escalate"]
         self.people = people_named(user) if enters_for_others(user) else {}
@@ -139,6 +152,11 @@ class ReportForm(forms.Form):
     def has_requester(self) -> bool:
         """The fold-out stands open where something is in it."""
         return any(self[name].value() or self[name].errors for name in self.REQUESTER[:2])
+
+
+def _asked_of_report(category: Category) -> set[str]:
+    steps = category.procedure.spec.steps
+    return {name for step in naming(steps, REPORT) for name in step.asks(REPORT)}
 
 
 def _named(category: Category) -> str:

@@ -14,7 +14,16 @@ from grids.enums import Kind, Verb
 from grids.querysets import holds, places_of
 from incidents.enums import CategoryKind, OnOverdue, Status
 from incidents.models import AssistTask, Escalation, Incident, Requester, Supervision
-from incidents.permissions.conditions import ASSISTING_FIRST, CONDITIONS, rule_of
+from incidents.permissions.conditions import ASSISTING_FIRST, CONDITIONS
+from incidents.permissions.steps import (
+    asked_by_step,
+    narrowed,
+    owed_steps,
+    rule_of,
+    rules_of_step,
+    step_rule,
+)
+from incidents.steps import digits, naming
 from incidents.workflow import ARGUMENTS, ENTRY, TRANSITIONS, Move, Who
 from members.querysets import standing_of
 
@@ -62,8 +71,16 @@ def stands(user: User, incident: Incident, move: Move) -> bool:
         return STANDINGS[move.who](user, incident, move.verbs)
     if move.who is Who.ACCEPTOR_OR_ABOVE:
         code = str(incident.acceptor_grid_id or incident.unit_code)
+        if follows_up_below(incident):
+            code = incident.unit_code
         return holds(user, Verb.HANDLE, code, exactly=True) or holds(user, Verb.COORDINATE, code)
     return has_part_or_place(user, incident, move.verbs)
+
+
+def follows_up_below(incident: Incident) -> bool:
+    """Whether the procedure names the level that tells the requester, and the matter lies there now."""
+    named = naming(incident.procedure.spec.steps, "feed_back")
+    return incident.status == Status.VERIFIED and any(digits(step.level) for step in named)
 
 
 def _above(user: User, incident: Incident, verbs: tuple[str, ...]) -> bool:
@@ -208,9 +225,14 @@ def may_answer_for_requester(user: User, incident: Incident) -> Forbidden | None
 def refusal(user: User, incident: Incident, move: Move) -> DomainError | None:
     """Why this person may not make this move now, in the order of rules.md: not yours, then state. None: may."""
     if not stands(user, incident, move):
+        named = naming(incident.procedure.spec.steps, move.name)
         return Forbidden(
-            _("This is not yours to do: it is for whoever stands %(where)s.") % {"where": _(move.who.value)}
+            _("This is not yours to do: it is for whoever stands %(where)s.") % {"where": _(move.who.value)},
+            rule=step_rule(incident, named[0]) if named else None,
         )
+    by_procedure = narrowed(user, incident, move)
+    if isinstance(by_procedure, Forbidden):
+        return by_procedure
     if move.name == "return_visit" and standing_of(user).member.pk == incident.handler_member_id:  # type: ignore[union-attr]
         return Forbidden(_("Whoever handled the matter does not make its return visit."), code="own_work")
     if incident.status not in move.sources and not (move.name == "accept" and takes_over(user, incident)):
@@ -221,7 +243,7 @@ def refusal(user: User, incident: Incident, move: Move) -> DomainError | None:
     refused = _refused_by_place(incident, move.name)
     if refused is None and move.name in CONDITIONS:
         refused = CONDITIONS[move.name](user, incident)
-    return refused
+    return refused or by_procedure
 
 
 def _refused_by_place(incident: Incident, action: str) -> DomainError | None:
@@ -262,6 +284,14 @@ def owed_before_closing(incident: Incident) -> list[Owed]:
         )
     if incident.is_assisted:
         owed.append(Owed("submit_assist", str(ASSISTING_FIRST), rule_of(incident, "assisting")))
+    asked = {one.action for one in owed}
+    for step in owed_steps(incident):
+        if step.by[0] in asked:
+            continue
+        text = _("“%(step)s” (%(actor)s) must have been done first.")
+        owed.append(
+            Owed(step.by[0], text % {"step": step.name, "actor": step.actor}, step_rule(incident, step))
+        )
     if incident.is_supervised:
         owed.append(
             Owed(
@@ -287,9 +317,8 @@ def allowed_actions(user: User, incident: Incident) -> list[Allowed]:
             continue
         if move.name == "close" and owed_before_closing(incident):
             continue
-        found.append(
-            Allowed(move.name, str(move.label), obligatory(incident, move.name), arguments_of(move.name))
-        )
+        requires, rules = obligatory(incident, move.name, user), rules_of_step(user, incident, move.name)
+        found.append(Allowed(move.name, str(move.label), requires, arguments_of(move.name), rules))
     return found
 
 
@@ -298,14 +327,14 @@ def arguments_of(action: str) -> tuple[str, ...]:
     return (*ARGUMENTS[action], *(name for name in ENTRY if name not in ARGUMENTS[action]))
 
 
-def obligatory(incident: Incident, action: str) -> tuple[str, ...]:
-    """The arguments this action cannot do without, for this matter."""
+def obligatory(incident: Incident, action: str, user: User | None = None) -> tuple[str, ...]:
+    """The arguments this action cannot do without, for this matter, when this person does it."""
     requires = TRANSITIONS[action].requires
     if action == "settle" and _somebody_asked(incident):
         requires = (*requires, "told")
     if action == "whistle" and not {"whistle", "department"} & set(incident.procedure.spec.limits):
         requires = (*requires, "deadline")  # each reports in within its own clock
-    return requires
+    return tuple(dict.fromkeys((*requires, *asked_by_step(user, incident, action))))
 
 
 def allowed_names(user: Any, incident: Incident) -> set[str]:

@@ -14,10 +14,10 @@ from gridgov.common import clock
 from gridgov.common.errors import Conflict, DomainError, Forbidden, Invalid
 from gridgov.common.worktime import due_at, is_late
 from grids.enums import Verb
-from grids.models import Rule
 from grids.querysets import holds
 from incidents.enums import AssistKind
 from incidents.models import AssistTask, Incident, Transition
+from incidents.permissions.steps import rule_of
 from incidents.workflow import TRANSITIONS
 from members.querysets import standing_of
 
@@ -27,15 +27,6 @@ if TYPE_CHECKING:
 
 UNDO_WITHIN = timedelta(minutes=10)
 ASSISTING_FIRST = gettext_lazy("The assisting units must have finished first, or be released.")
-
-
-def rule_of(incident: Incident, requirement: str) -> dict[str, str] | None:
-    """The clause behind a requirement of this matter's procedure, as the township's copy of the plan has it."""
-    rule_id = incident.procedure.spec.rules.get(requirement)
-    if not rule_id:
-        return None
-    rule = Rule.objects.filter(township=incident.township_code, rule_id=rule_id).first()
-    return {"id": rule_id, "clause": rule.clause if rule else "", "text": rule.text if rule else ""}
 
 
 def _has_task(kind: str) -> Callable[[User, Incident], DomainError | None]:

@@ -111,7 +111,7 @@ def act(request: HttpRequest, pk: UUID, action: str) -> HttpResponse:
         user=user,
         incident=incident,
         action=action,
-        requires=obligatory(incident, action),
+        requires=obligatory(incident, action, user),
         people=people_near(user, incident),
     )
     try:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from django.utils.translation import gettext_noop
 
 from grids.enums import Kind
 from grids.models import Grid
 from incidents.actions.case import Case, Given, MoveFunction
+from incidents.actions.moves.naming import name_people
 from incidents.actions.moves.sending import to_unit_above
 from incidents.enums import Purpose, Status
 from incidents.models import Incident, Stage
 from incidents.permissions import takes_over
+from incidents.steps import digits, naming, place_at
 from incidents.workflow import parent_of
 
 SENT_BACK = gettext_noop("%(number)s was sent back for rework: %(heading)s")
@@ -37,8 +40,14 @@ def _accept(case: Case, given: Given) -> None:
     case.state(Status.ACCEPTED)
 
 
-def _start(case: Case, given: Given) -> None:
+def _start(case: Case, given: Given) -> dict[str, Any]:
+    """With a deadline that the unit sets itself, its clock begins anew and ends then."""
     case.state(Status.IN_PROGRESS)
+    said = name_people(case, given)
+    if given.get("deadline"):
+        case.begin_stage(Purpose.HANDLE, until=given["deadline"])
+        said["deadline"] = given["deadline"].isoformat()
+    return said
 
 
 def _submit_result(case: Case, given: Given) -> None:
@@ -60,6 +69,8 @@ def _verifier(incident: Incident) -> Grid:
     """The unit that dispatched, else the level above the handler; above the township there is none."""
     if incident.dispatcher_grid is not None:
         return incident.dispatcher_grid
+    if incident.procedure.spec.verify == "own":
+        return Grid.objects.get(pk=incident.unit_code)
     return Grid.objects.get(pk=parent_of(incident.unit_code) or incident.township_code)
 
 
@@ -71,7 +82,12 @@ def to_follow_up(case: Case) -> None:
     """Verified: now the unit that accepted it feeds back; a return visit is due one level up from a group."""
     incident = case.incident
     unit = incident.acceptor_grid or Grid.objects.get(pk=incident.unit_code)
-    if incident.procedure.spec.needs_visit(important=incident.important) and unit.kind == Kind.GROUP:
+    below = next(
+        (step for step in naming(incident.procedure.spec.steps, "feed_back") if digits(step.level)), None
+    )
+    if below is not None and incident.fed_back_at is None:
+        unit = Grid.objects.get(pk=place_at(below.level, str(incident.grid_id)))
+    elif incident.procedure.spec.needs_visit(important=incident.important) and unit.kind == Kind.GROUP:
         unit = unit.parent or unit
     case.assign(unit)
     case.state(Status.VERIFIED)

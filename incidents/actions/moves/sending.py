@@ -14,8 +14,10 @@ from grids.models import Grid
 from grids.querysets import places_of
 from incidents.actions.case import Case, Given, MoveFunction
 from incidents.actions.moves.assisting import ask
-from incidents.enums import Purpose, Status
+from incidents.actions.moves.naming import name_people, take_part
+from incidents.enums import PartRole, Purpose, Status
 from incidents.models import Stage, Transition
+from incidents.permissions.steps import step_rule, wrong_unit
 from incidents.querysets import last_step
 from incidents.workflow import parent_of
 from members.models import Department
@@ -37,6 +39,13 @@ def _dispatch(case: Case, given: Given) -> dict[str, Any]:
         fits = to.ended_on is None and to.code.startswith(dispatcher) and to.code != dispatcher
     if not fits:
         raise wrong_target(_("A matter is dispatched to a grid below, by the township also to a department."))
+    step = wrong_unit(case.person, incident, to)
+    if step is not None:
+        text = _("“%(step)s” is for another kind of unit: %(actor)s.") % {
+            "step": step.name,
+            "actor": step.actor,
+        }
+        raise Invalid(text, code="wrong_target", errors={"to": [text]}, rule=step_rule(incident, step))
     case.set(
         dispatcher_grid=Grid.objects.get(pk=dispatcher),
         important=incident.important or bool(given.get("important")),
@@ -45,7 +54,12 @@ def _dispatch(case: Case, given: Given) -> dict[str, Any]:
     case.state(Status.DISPATCHED)
     case.begin_stage(Purpose.HANDLE, until=given.get("deadline"))
     asked = ask(case, given) if given.get("assisting") else {}
-    return {**asked, **({"deadline": given["deadline"].isoformat()} if given.get("deadline") else {})}
+    named = name_people(case, given)
+    return {
+        **asked,
+        **named,
+        **({"deadline": given["deadline"].isoformat()} if given.get("deadline") else {}),
+    }
 
 
 def _escalate(case: Case, given: Given) -> None:
@@ -57,6 +71,8 @@ def _escalate(case: Case, given: Given) -> None:
         above = parent_of(incident.unit_code) or incident.township_code
     if given.get("important"):
         case.set(important=True)
+    if incident.procedure.spec.keeps_helper and incident.responsible_member is not None:
+        take_part(case, PartRole.HELPER, incident.responsible_member)
     to_unit_above(case, Grid.objects.get(pk=above))
 
 

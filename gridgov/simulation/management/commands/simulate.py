@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError, CommandParser
 
 from gridgov.common.errors import DomainError
+from gridgov.simulation.procedures import never_taken
 from gridgov.simulation.working import publish_last_month, simulate
 from grids.models import Township
 
@@ -32,6 +33,12 @@ class Command(BaseCommand):
             f"{township}: {options['days']} days, {done['arrived']} matters, {done['patrols']} patrols"
             + (f", sheet of {sheet.starts_on:%Y-%m} published" if sheet else "")
         )
+
+        left = never_taken(township.pk)
+        for procedure, steps in left.items():
+            self.stdout.write(f"never taken: {procedure}: {', '.join(steps)}")
+        if not left:
+            self.stdout.write("never taken: none")
 
     def _township(self, code: str) -> Township:
         known = Township.objects.select_related("grid")

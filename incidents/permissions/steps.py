@@ -1,0 +1,269 @@
+"""Which step of its procedure a matter is in, who takes it, and what it refuses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext as _
+
+from gridgov.common.errors import Conflict, DomainError, Forbidden
+from grids.enums import Verb
+from grids.models import Rule
+from grids.querysets import holds, next_code
+from incidents.enums import Status
+from incidents.models import Incident
+from incidents.steps import (
+    DEPARTMENT,
+    MAIN,
+    UNIT,
+    StepSpec,
+    asks_for_order,
+    at_levels,
+    beside,
+    digits,
+    following,
+    kind_at,
+    level_of,
+    levels_here,
+    missing_before,
+    naming,
+    place_at,
+)
+from incidents.workflow import TRANSITIONS, Move, Who
+from members.enums import RoleCode
+from members.models import Appointment, Member
+from members.querysets import AppointmentQuerySet, standing_of
+
+if TYPE_CHECKING:
+    from gridgov.common.models import User
+
+# Of these a step decides at which level they are taken; whatever else has a step may be done by others too.
+BOUND = ("dispatch", "review", "approve", "disapprove", "verify", "feed_back", "return_visit", "close")
+_HANDS = (Verb.HANDLE, Verb.COORDINATE)
+
+
+def clause_of(incident: Incident, rule_id: str) -> dict[str, str] | None:
+    """A rule as the township's copy of the plan has it; all that this procedure names are asked for once."""
+    if not rule_id:
+        return None
+    known: dict[str, Rule] | None = vars(incident).get("clauses")
+    if known is None:
+        spec = incident.procedure.spec
+        ids = {*spec.rules.values(), *(step.rule for step in spec.steps), incident.procedure.rule_id}
+        rows = Rule.objects.filter(township=incident.township_code, rule_id__in=ids)
+        known = vars(incident)["clauses"] = {row.rule_id: row for row in rows}
+    rule = known.get(rule_id)
+    return {"id": rule_id, "clause": rule.clause if rule else "", "text": rule.text if rule else ""}
+
+
+def rule_of(incident: Incident, requirement: str) -> dict[str, str] | None:
+    """The clause behind a requirement of this matter's procedure."""
+    return clause_of(incident, incident.procedure.spec.rules.get(requirement, ""))
+
+
+def step_rule(incident: Incident, step: StepSpec) -> dict[str, str] | None:
+    return clause_of(incident, step.rule or incident.procedure.rule_id)
+
+
+# --- where it is --------------------------------------------------------------------------------------------------
+
+
+def unit_level(incident: Incident) -> str:
+    return level_of(str(incident.responsible_grid_id)) if incident.responsible_grid_id else DEPARTMENT
+
+
+def _here(incident: Incident) -> tuple[str, ...]:
+    dispatched = incident.dispatcher_grid_id is not None
+    return levels_here(incident.procedure.spec.steps, unit_level(incident), dispatched=dispatched)
+
+
+def done_steps(incident: Incident) -> frozenset[str]:
+    """The steps taken since it was reported or reopened; asked once for what this row is."""
+    return _taken(incident)[0]
+
+
+def _taken(incident: Incident) -> tuple[frozenset[str], frozenset[str]]:
+    """Since it was reopened, and ever."""
+    known = vars(incident).get("taken")
+    if known is None or known[0] != incident.version:
+        now: set[str] = set()
+        ever: set[str] = set()
+        for action, data in incident.history.standing().order_by("seq").values_list("action", "data"):
+            if action == "reopen":
+                now.clear()
+            if data.get("step"):
+                now.add(data["step"])
+                ever.add(data["step"])
+        known = vars(incident)["taken"] = (incident.version, frozenset(now), frozenset(ever))
+    return known[1], known[2]
+
+
+def stands_at(user: User, incident: Incident, level: str, verbs: tuple[str, ...]) -> bool:
+    """Whether the user works at this level of the matter's place. A level that is not one of the tree decides nothing."""
+    code = place_at(level, str(incident.grid_id))
+    if code is None or any(holds(user, verb, code, exactly=True) for verb in verbs):
+        return True
+    member = standing_of(user).member
+    if member is None or not any(holds(user, verb, code) for verb in verbs):
+        return False
+    held = Appointment.objects.responsible(grid=code)  # nobody there: whoever answers for it
+    return held is not None and held.member_id == member.pk
+
+
+def step_of(user: User, incident: Incident, move: Move) -> StepSpec | None:
+    """The step that this action takes or finishes when this person does it now; one in turn before one beside."""
+    steps, name = incident.procedure.spec.steps, move.name
+    here = _here(incident)
+    for step in naming(steps, name):
+        placed = digits(step.level) or step.level in (DEPARTMENT, UNIT)
+        if move.who is Who.AT_UNIT and placed:
+            mine = step.level in here
+        else:
+            mine = stands_at(user, incident, step.level, move.verbs)
+        if mine:
+            return step
+    done = done_steps(incident) if len(beside(steps, name)) > 1 else frozenset()
+    own = [one for one in beside(steps, name) if stands_at(user, incident, one.level, move.verbs or _HANDS)]
+    return next((one for one in own if one.code not in done), own[0] if own else None)
+
+
+# --- what is refused ----------------------------------------------------------------------------------------------
+
+
+def narrowed(user: User, incident: Incident, move: Move) -> DomainError | None:
+    """Why the procedure does not let this person do this now. None: it does."""
+    steps = incident.procedure.spec.steps
+    if not steps or not (move.name in MAIN or naming(steps, move.name)):
+        return None
+    step = step_of(user, incident, move)
+    if step is None or step.parallel:
+        return _not_named(incident, move)
+    return _out_of_turn(user, incident, move, step)
+
+
+def _not_named(incident: Incident, move: Move) -> DomainError | None:
+    steps = incident.procedure.spec.steps
+    bound = [step for step in naming(steps, move.name) if digits(step.level)]
+    if bound and move.name in BOUND and move.who is not Who.AT_UNIT:
+        text = _("“%(step)s” is taken by %(actor)s.") % {"step": bound[0].name, "actor": bound[0].actor}
+        return Forbidden(text, code="not_this_actor", rule=step_rule(incident, bound[0]))
+    own = [step for step in at_levels(steps, _here(incident)) if _at_unit(step)]
+    if move.name in MAIN and own:
+        text = _("The procedure has “%(step)s” here.") % {"step": own[0].name}
+        return Conflict(text, code="not_in_procedure", rule=step_rule(incident, own[0]))
+    return None
+
+
+def _at_unit(step: StepSpec) -> bool:
+    """Taken by the responsible unit itself."""
+    moves = [TRANSITIONS[name] for name in step.by if name in TRANSITIONS]
+    return any(move.who is Who.AT_UNIT or move.name == "dispatch" for move in moves)
+
+
+def _out_of_turn(user: User, incident: Incident, move: Move, step: StepSpec) -> DomainError | None:
+    if not step.after and not (step.then and move.name in step.then):
+        return None
+    steps, done = incident.procedure.spec.steps, done_steps(incident)
+    levels = [
+        level for first in steps for level in first.skip_by if stands_at(user, incident, level, move.verbs)
+    ]
+    first = missing_before(steps, step, done=done, unit=unit_level(incident), actor=levels)
+    if first is None and move.name in step.then and step.code not in done:
+        first = step
+    if first is None:
+        return None
+    text = _("“%(first)s” comes first.") % {"first": first.name}
+    return Conflict(text, code="step_first", rule=step_rule(incident, first))
+
+
+def asked_by_step(user: User | None, incident: Incident, action: str) -> tuple[str, ...]:
+    """The arguments that the procedure asks for with this action, beside those of the table."""
+    step = _step_for(user, incident, action)
+    return step.asks(action) if step is not None else ()
+
+
+def _step_for(user: User | None, incident: Incident, action: str) -> StepSpec | None:
+    steps = incident.procedure.spec.steps
+    if not steps:
+        return None
+    if user is not None:
+        return step_of(user, incident, TRANSITIONS[action])
+    here = _here(incident)
+    named = naming(steps, action)
+    return next((step for step in named if step.level in here or not digits(step.level)), None)
+
+
+def rules_of_step(user: User, incident: Incident, action: str) -> dict[str, dict[str, str]]:
+    """Argument -> the rule behind its being asked for."""
+    step = _step_for(user, incident, action)
+    rule = step_rule(incident, step) if step is not None and step.asks(action) else None
+    return dict.fromkeys(step.asks(action), rule) if step is not None and rule else {}
+
+
+def wrong_unit(user: User, incident: Incident, to: Any) -> StepSpec | None:
+    """The step that a dispatched matter comes to, where the unit named is none of its level."""
+    steps = incident.procedure.spec.steps
+    step = step_of(user, incident, TRANSITIONS["dispatch"]) if steps else None
+    after = following(steps, step) if step is not None and not step.parallel else None
+    if after is None or after.level not in ("group", "village", DEPARTMENT):
+        return None
+    level = level_of(to.code) if hasattr(to, "code") and hasattr(to, "village_code") else DEPARTMENT
+    return None if kind_at(level) == kind_at(after.level) else after
+
+
+def people_to_name(incident: Incident, argument: str) -> AppointmentQuerySet:
+    """Who may be named: as case leader a leader of the township, as responsible person whoever serves on the unit or
+    below it."""
+    current = Appointment.objects.current().filter(post__township_code=incident.township_code)
+    if argument == "case_leader":
+        return current.filter(post__grid=incident.township_code, post__role__code=RoleCode.LEADER)
+    if incident.responsible_department_id is not None:
+        return current.filter(post__department=incident.responsible_department_id)
+    code = incident.unit_code
+    return current.filter(post__grid__gte=code, post__grid__lt=next_code(code))
+
+
+def may_be_named(incident: Incident, argument: str, member: Member) -> bool:
+    return people_to_name(incident, argument).filter(member=member).exists()
+
+
+def owed_steps(incident: Incident) -> list[StepSpec]:
+    """What must have been done beside, before the matter may be closed."""
+    owed = [step for step in incident.procedure.spec.steps if step.owed]
+    if not owed:
+        return []
+    ever = _taken(incident)[1]
+    return [step for step in owed if step.code not in ever]
+
+
+# --- what is shown ------------------------------------------------------------------------------------------------
+
+
+def current_step(incident: Incident) -> StepSpec | None:
+    """The step whose turn it is: of the unit that has the matter, or of whoever stands at the step's level."""
+    steps = incident.procedure.spec.steps
+    if not steps or not incident.is_open:
+        return None
+    done = done_steps(incident) if asks_for_order(steps) else frozenset()
+    possible = [step for step in steps if not step.parallel and _possible(incident, step, done)]
+    failures = {step.on_failure for step in steps}
+
+    def later(step: StepSpec) -> tuple[bool, bool]:
+        """What is only for the case of failure waits behind its level's own step, what was done behind what was not."""
+        beaten = any(other.level == step.level and other.code not in failures for other in possible)
+        return step.code in failures and beaten, step.code in done
+
+    return min(possible, key=later, default=None)
+
+
+def _possible(incident: Incident, step: StepSpec, done: frozenset[str]) -> bool:
+    placed = digits(step.level) or step.level in (DEPARTMENT, UNIT)
+    if _at_unit(step) and placed and step.level not in _here(incident):
+        return False
+    moves = [TRANSITIONS[name] for name in step.actions if name in TRANSITIONS]
+    # what has arrived is accepted next, whatever its step
+    states = {incident.status, *([Status.ACCEPTED] if incident.status == Status.REPORTED else [])}
+    if not any(states & set(move.sources) for move in moves):
+        return False
+    steps, unit = incident.procedure.spec.steps, unit_level(incident)
+    return missing_before(steps, step, done=done, unit=unit, actor=()) is None

@@ -1,0 +1,252 @@
+"""Plan 3 (乡社会治安综合治理和矛盾纠纷调处方案), section 3.3, procedure by procedure, as its people would do it."""
+
+import pytest
+
+from incidents.models import Incident, Part, Transition
+from members.models import InboxMessage
+from tests.plans.walking import LATER, Walk
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def walk():
+    return Walk(3)
+
+
+@pytest.fixture
+def posted(walk):
+    return walk.by("驻组村干部", walk.group)
+
+
+@pytest.fixture
+def director(walk):
+    return walk.by("村治保主任", walk.village)
+
+
+@pytest.fixture
+def committees(walk):
+    return walk.by("村（居）主要负责人", walk.village)
+
+
+@pytest.fixture
+def office(walk):
+    return walk.by("乡综治办值班员")
+
+
+def leader(walk):
+    return str(walk.by("乡党委主要负责人").member.pk)
+
+
+@pytest.mark.requirement("R52")
+def test_an_ordinary_dispute_passes_the_four_steps_in_order(walk, posted, director, committees, office):
+    row = walk.report(posted, "dispute", walk.group)
+    assert walk.step(posted, row) == "mediate"
+    walk.act(posted, row, "accept")
+    walk.act(posted, row, "escalate", reason="两家都不让步，调不成。")
+    assert walk.step(director, row) == "consult"
+    walk.act(director, row, "accept")
+    named = {"responsible_person": str(committees.member.pk), "deadline": LATER}
+    assert walk.act(director, row, "start", note="两委会商", **named)["due_at"] == LATER
+    walk.act(director, row, "escalate", reason="村里调不成。", files=[walk.file(director, row)])
+    assert walk.step(office, row) == "assign"
+    walk.act(office, row, "accept")
+    walk.act(office, row, "dispatch", to=walk.department("司法所"), case_leader=leader(walk), deadline=LATER)
+    justice = walk.officer("司法所")
+    assert walk.step(justice, row) == "handle"
+    walk.act(justice, row, "start")
+    walk.act(justice, row, "submit_result", note="双方签了协议。")
+    walk.act(office, row, "verify")
+    walk.finish(office, row)
+    assert walk.steps(office, row) == ["consult", "report_up", "assign", "handle", "handle"]
+    parts = dict(
+        Part.objects.filter(incident=row, role__in=["case_leader", "person"]).values_list(
+            "role", "member__name"
+        )
+    )
+    assert parts == {"case_leader": walk.by("乡党委主要负责人").member.name, "person": committees.member.name}
+
+
+@pytest.mark.requirement("R58")
+def test_a_dispute_settled_in_the_group_is_closed_and_counted(walk, posted, director):
+    row = walk.report(posted, "dispute", walk.group)
+    closed = walk.act(posted, row, "settle", note="两家握手言和。")
+    assert closed["status"] == "closed"
+    assert walk.steps(posted, row) == ["mediate"]
+    counted = Incident.objects.filter(
+        category__kind="dispute", village_code=walk.village.code, status="closed"
+    )
+    assert [str(one.pk) for one in counted] == [row]
+
+
+def brought_to_the_village(walk, posted, director):
+    row = walk.report(posted, "dispute", walk.group, escalate=True)
+    walk.act(director, row, "accept")
+    return row
+
+
+@pytest.mark.requirement("R53")
+def test_the_committees_cannot_finish_without_a_person_and_a_deadline(walk, posted, director, committees):
+    row = brought_to_the_village(walk, posted, director)
+    for action, more in (
+        ("settle", {"note": "好了"}),
+        ("escalate", {"reason": "不成", "files": [walk.file(director, row)]}),
+    ):
+        walk.refused(director, row, action, "step_first", "P3-D3", **more)
+    body = walk.refused(director, row, "start", "invalid_arguments", "P3-D3", deadline=LATER)
+    assert set(body["errors"]) == {"responsible_person"}
+    body = walk.refused(
+        director, row, "start", "invalid_arguments", "P3-D3", responsible_person=str(committees.member.pk)
+    )
+    assert set(body["errors"]) == {"deadline"}
+    stranger = str(walk.by("村治保主任", walk.village2).member.pk)
+    walk.refused(director, row, "start", "unknown_member", None, responsible_person=stranger, deadline=LATER)
+    walk.act(director, row, "start", responsible_person=str(committees.member.pk), deadline=LATER)
+    assert walk.act(director, row, "settle", note="调成了。")["status"] == "closed"
+
+
+@pytest.mark.requirement("R54")
+def test_the_report_upward_needs_the_written_opinion(walk, posted, director, committees):
+    row = brought_to_the_village(walk, posted, director)
+    walk.act(director, row, "start", responsible_person=str(committees.member.pk), deadline=LATER)
+    body = walk.refused(director, row, "escalate", "invalid_arguments", "P3-D5", reason="调不成")
+    assert set(body["errors"]) == {"files"}
+    offered = {one["name"]: one for one in walk.read(director, row)["allowed_actions"]}
+    assert "files" in offered["escalate"]["requires"]
+    assert offered["escalate"]["rules"]["files"]["id"] == "P3-D5"
+
+
+def test_only_the_office_assigns_and_the_village_does_not_pass_it_down(walk, posted, director):
+    row = brought_to_the_village(walk, posted, director)
+    walk.refused(director, row, "dispatch", "not_this_actor", "P3-D6", to={"grid": walk.group.code})
+    walk.refused(posted, row, "start", "forbidden", "P3-D1")
+
+
+@pytest.mark.requirement("R55")
+def test_the_office_assigns_with_case_leader_unit_and_deadline(walk, posted, director, committees, office):
+    row = brought_to_the_village(walk, posted, director)
+    walk.act(director, row, "start", responsible_person=str(committees.member.pk), deadline=LATER)
+    walk.act(director, row, "escalate", reason="调不成", files=[walk.file(director, row)])
+    walk.act(office, row, "accept")
+    justice = walk.department("司法所")
+    walk.refused(office, row, "start", "not_in_procedure", "P3-D6")
+    for missing in ("to", "case_leader", "deadline"):
+        given = {"to": justice, "case_leader": leader(walk), "deadline": LATER}
+        del given[missing]
+        body = walk.refused(office, row, "dispatch", "invalid_arguments", "P3-D6", **given)
+        assert set(body["errors"]) == {missing}
+    nobody = str(director.member.pk)
+    walk.refused(
+        office, row, "dispatch", "unknown_member", None, to=justice, case_leader=nobody, deadline=LATER
+    )
+    walk.act(
+        office, row, "dispatch", to={"grid": walk.village2.code}, case_leader=leader(walk), deadline=LATER
+    )
+    walk.act(walk.by("村治保主任", walk.village2), row, "start")
+
+
+@pytest.mark.requirement("R55")
+def test_a_complex_case_needs_an_assisting_unit_too(walk, posted, office):
+    row = walk.report(posted, "dispute_complex", walk.group)
+    walk.act(office, row, "accept")
+    given = {"to": walk.department("司法所"), "case_leader": leader(walk), "deadline": LATER}
+    body = walk.refused(office, row, "dispatch", "invalid_arguments", "P3-I3", **given)
+    assert set(body["errors"]) == {"assisting"}
+    walk.act(office, row, "dispatch", **given, assisting=[walk.department("派出所")])
+    justice, police = walk.officer("司法所"), walk.officer("派出所")
+    walk.act(justice, row, "start")
+    walk.act(police, row, "submit_assist", note="已到场维持秩序。")
+    walk.act(justice, row, "submit_result", note="签了协议。")
+    walk.act(office, row, "verify")
+    walk.finish(office, row)
+    assert walk.steps(office, row) == ["assign", "handle", "handle"]
+
+
+@pytest.mark.requirement("R56")
+def test_a_major_dispute_is_reported_with_its_forecast_and_handled_at_once(walk, posted, director, office):
+    answer = walk.send(posted, "dispute_major", walk.group)
+    assert (answer.status_code, answer.json()["rule"]["id"]) == (400, "P3-M1")
+    assert set(answer.json()["errors"]) == {"trend_forecast"}
+    row = walk.report(posted, "dispute_major", walk.group, trend_forecast="可能有二十人到场。")
+    read = walk.read(office, row)
+    assert (read["important"], read["status"], read["extra"]) == (
+        True,
+        "reported",
+        {"trend_forecast": "可能有二十人到场。"},
+    )
+    walk.act(director, row, "arrive", note="已派三人到场稳住。")  # before anybody has accepted it
+    walk.act(office, row, "accept")
+    walk.refused(office, row, "start", "step_first", "P3-D10")
+    walk.act(office, row, "assist", assisting=[walk.department("派出所"), walk.department("司法所")])
+    walk.refused(office, row, "dispatch", "not_in_procedure", "P3-I2", to={"grid": walk.village.code})
+    walk.act(office, row, "start")
+    for name in ("派出所", "司法所"):
+        walk.act(walk.officer(name), row, "submit_assist", note="已配合。")
+    walk.act(office, row, "submit_result", note="双方达成协议。")
+    walk.act(walk.by("乡综治委工作人员"), row, "verify")
+    walk.finish(office, row)
+    assert walk.steps(office, row) == [
+        "report_first",
+        "step_in",
+        "coordinate",
+        "settle_jointly",
+        "settle_jointly",
+    ]
+
+
+@pytest.mark.requirement("R57")
+def test_a_major_dispute_tells_committee_and_government(walk, posted):
+    row = walk.report(posted, "dispute_major", walk.group, trend_forecast="可能升级。")
+    told = Transition.objects.get(incident=row, seq=1).data["told"]
+    assert [text.rpartition(" ")[2] for text in told] == ["乡党委主要负责人", "乡政府主要负责人"]
+    for title in ("乡党委主要负责人", "乡政府主要负责人"):
+        assert (
+            InboxMessage.objects.filter(member=walk.by(title).member, link=f"/incidents/{row}/").count() == 1
+        )
+
+
+def test_a_major_dispute_is_not_closed_before_somebody_went_there(walk, posted, director, office):
+    row = walk.report(posted, "dispute_major", walk.group, trend_forecast="可能升级。")
+    walk.act(office, row, "accept")
+    walk.act(office, row, "whistle", assisting=[walk.department("派出所")], deadline=LATER)
+    walk.act(walk.officer("派出所"), row, "report_in")
+    walk.act(office, row, "start")
+    walk.act(office, row, "submit_result", note="好了")
+    walk.act(office, row, "verify")
+    walk.refused(office, row, "close", "arrive_required", "P3-I2")
+    walk.act(posted, row, "arrive")  # the group is not the village: noted, but not the step
+    walk.refused(office, row, "close", "arrive_required", "P3-I2")
+    walk.act(director, row, "arrive")
+    walk.finish(office, row)
+
+
+def test_a_dispute_of_several_units_is_mediated_jointly(walk, posted, office):
+    row = walk.report(posted, "dispute_cross", walk.group)
+    walk.act(office, row, "accept")
+    body = walk.refused(office, row, "dispatch", "invalid_arguments", "P3-D8", to={"grid": walk.village.code})
+    assert set(body["errors"]) == {"assisting"}
+    walk.act(
+        office, row, "dispatch", to={"grid": walk.village.code}, assisting=[{"grid": walk.village2.code}]
+    )
+    head, other = walk.by("村治保主任", walk.village), walk.by("村治保主任", walk.village2)
+    walk.act(head, row, "start")
+    walk.act(other, row, "submit_assist", note="本村一方已同意。")
+    walk.act(head, row, "submit_result", note="两村签了协议。")
+    walk.act(office, row, "verify")
+    walk.finish(office, row)
+    assert walk.steps(office, row) == ["call_together", "mediate_jointly", "mediate_jointly"]
+
+
+@pytest.mark.requirement("R81")
+def test_a_misunderstood_policy_goes_to_the_office_in_charge(walk, posted, office):
+    row = walk.report(posted, "policy", walk.group)
+    walk.act(office, row, "accept")
+    walk.refused(office, row, "start", "not_in_procedure", "P3-C2")
+    walk.refused(office, row, "dispatch", "wrong_target", "P3-C2", to={"grid": walk.village.code})
+    walk.act(office, row, "dispatch", to=walk.department("民政办"))
+    civil = walk.officer("民政办")
+    assert walk.step(civil, row) == "explain"
+    walk.act(civil, row, "start")
+    walk.act(civil, row, "submit_result", note="当面讲明政策。")
+    walk.act(office, row, "verify")
+    walk.finish(office, row)

@@ -1,0 +1,185 @@
+"""Plan 10 (乡社会管理网格化实施方案), section 10.3: representatives, cadres, committees, township."""
+
+from datetime import timedelta
+
+import pytest
+
+from gridgov.common import clock
+from incidents.models import Part
+from members.models import InboxMessage
+from tests.plans.walking import Walk
+
+pytestmark = pytest.mark.django_db
+# Must-report and must-arrive, by hand from section 10.3.
+MUST_REPORT = {"security_hazard", "unstable_factor", "move_note", "major_event"}
+MUST_ARRIVE = {"emergency", "neighbours", "misfortune", "request"}
+
+
+@pytest.fixture
+def walk():
+    return Walk(10)
+
+
+@pytest.fixture
+def representative(walk):
+    assert walk.deepest.depth == 3
+    return walk.by("村民代表", walk.deepest)
+
+
+@pytest.fixture
+def cadre(walk):
+    return walk.by("村两委干部", walk.deepest.code[:15])
+
+
+@pytest.fixture
+def stationed(walk):
+    return walk.by("驻村干部", walk.village)
+
+
+@pytest.fixture
+def centre(walk):
+    return walk.by("乡社会服务管理中心值班员")
+
+
+def handled_at_the_centre(walk, centre, row):
+    walk.act(centre, row, "accept")
+    walk.act(centre, row, "start")
+    walk.act(centre, row, "submit_result", note="已办好。")
+    walk.act(walk.by("乡社会服务管理中心工作人员"), row, "verify")
+
+
+@pytest.mark.requirement("R47")
+def test_a_general_matter_is_handled_on_the_spot_and_filed(walk, representative, cadre):
+    row = walk.report(representative, "general", walk.deepest)
+    walk.act(representative, row, "settle", note="当场办好，已存档。")
+    assert walk.steps(representative, row) == ["handle"]
+    row = walk.report(representative, "general", walk.deepest, escalate=True)
+    walk.refused(representative, row, "settle", "forbidden", "P10-I1", note="办了")
+    walk.act(cadre, row, "settle", note="网格区办好。")
+    assert walk.steps(cadre, row) == ["handle_area"]
+
+
+@pytest.mark.requirement("R51")
+@pytest.mark.parametrize("category", ["coordination", "approval"])
+def test_coordination_and_approval_go_to_the_centre(walk, representative, centre, category):
+    row = walk.report(representative, category, walk.deepest)
+    assert walk.read(centre, row)["responsible"]["grid"] == walk.town.pk
+    walk.refused(representative, row, "start", "forbidden", "P10-D2")
+    handled_at_the_centre(walk, centre, row)
+    walk.finish(centre, row)
+    assert walk.steps(centre, row) == ["report_first", "handle", "handle"]
+
+
+@pytest.mark.requirement("R51", "R73")
+def test_an_emergency_goes_to_the_centre_and_somebody_must_arrive(walk, representative, centre):
+    row = walk.report(representative, "emergency", walk.deepest)
+    handled_at_the_centre(walk, centre, row)
+    walk.refused(centre, row, "close", "arrive_required", "P10-Q1")
+    came = (clock.now() - timedelta(minutes=1)).isoformat()
+    walk.refused(
+        representative, row, "arrive", "invalid_arguments", None, happened_at=came
+    )  # before the report
+    walk.act(representative, row, "arrive", note="到场。")
+    walk.finish(centre, row)
+
+
+@pytest.mark.requirement("R63")
+def test_a_dispute_climbs_one_level_at_a_time(walk, representative, cadre, stationed, centre):
+    row = walk.report(representative, "dispute", walk.deepest)
+    seen = []
+    for user in (representative, cadre, stationed):
+        seen.append(walk.step(user, row))
+        walk.act(user, row, "escalate", reason="化解不了。")
+    assert [*seen, walk.step(centre, row)] == ["represent", "cadre", "committees", "stationed"]
+    walk.refused(cadre, row, "settle", "forbidden", "P10-D8", note="办了")
+    walk.act(centre, row, "accept")
+    walk.act(centre, row, "dispatch", to={"grid": walk.village.code})
+    walk.act(stationed, row, "start")
+    walk.act(stationed, row, "submit_result", note="已化解。")
+    walk.act(centre, row, "verify")
+    walk.finish(centre, row)
+
+
+def test_small_matters_do_not_leave_the_group(walk, representative):
+    row = walk.report(representative, "dispute", walk.deepest)
+    assert walk.act(representative, row, "settle", note="握手言和。")["status"] == "closed"
+
+
+@pytest.mark.requirement("R65")
+def test_the_representative_stays_as_helper_after_passing_it_up(walk, representative, cadre):
+    row = walk.report(representative, "dispute", walk.deepest)
+    walk.act(representative, row, "escalate", reason="化解不了。")
+    walk.act(cadre, row, "escalate", reason="化解不了。")
+    helpers = set(
+        Part.objects.filter(incident=row, role="helper", until=None).values_list("member", flat=True)
+    )
+    assert helpers == {representative.member.pk, cadre.member.pk}
+    walk.act(representative, row, "add_note", note="陪同上门做工作。")
+
+
+@pytest.mark.requirement("R64", "R71")
+def test_a_major_event_reaches_village_and_township_at_once(walk, representative, cadre, stationed, centre):
+    happened = (clock.now() - timedelta(minutes=40)).isoformat()
+    row = walk.report(representative, "major_event", walk.deepest, occurred_at=happened)
+    read = walk.read(centre, row)
+    assert (read["responsible"]["grid"], read["important"], read["step"]["code"]) == (
+        walk.town.pk,
+        True,
+        "handle",
+    )
+    for user in (centre, stationed, cadre):
+        assert InboxMessage.objects.filter(member=user.member, link=f"/incidents/{row}/").count() == 1
+    roles = Part.objects.filter(incident=row, member=representative.member).values_list("role", flat=True)
+    assert "helper" in roles
+    walk.act(cadre, row, "add_note", note="同时报告：已在现场。")
+    handled_at_the_centre(walk, centre, row)
+    walk.finish(centre, row)
+    assert walk.steps(centre, row) == ["report_first", "cadre_report", "handle", "handle"]
+
+
+@pytest.mark.requirement("R71")
+def test_what_must_be_reported_is_urgent(walk, representative, centre):
+    rows = {}
+    for code in sorted(walk.categories()):
+        rows[code] = walk.report(representative, code, walk.deepest)
+    urgent = {code for code, row in rows.items() if walk.read(centre, row)["important"]}
+    assert urgent == MUST_REPORT
+
+
+@pytest.mark.requirement("R73")
+@pytest.mark.parametrize("category", sorted(MUST_ARRIVE))
+def test_where_one_must_be_the_arrival_is_logged(walk, representative, centre, category):
+    row = walk.report(representative, category, walk.deepest)
+    user = centre if category == "emergency" else representative
+    at = walk.read(user, row)
+    walk.act(user, row, "accept")
+    walk.act(user, row, "start")
+    walk.act(user, row, "submit_result", note="好了")
+    checker = (
+        walk.by("乡社会服务管理中心工作人员")
+        if category == "emergency"
+        else walk.by("村两委干部", walk.deepest.code[:15])
+    )
+    walk.act(checker, row, "verify")
+    rule = "P10-Q1" if category == "emergency" else "P10-D15"
+    walk.refused(user, row, "close", "arrive_required", rule)
+    walk.act(representative, row, "arrive", note="到了。")
+    assert at["step"]["code"] in {"handle", "represent"}
+    walk.finish(user, row)
+    log = [one for one in walk.history(representative, row) if one["action"] == "arrive"]
+    assert [(one["step"]["code"], bool(one["happened_at"])) for one in log] == [("be_there", True)]
+
+
+@pytest.mark.requirement("R73")
+@pytest.mark.parametrize("category", ["general", "dispute", "coordination", "security_hazard"])
+def test_other_matters_ask_for_no_arrival(walk, representative, category):
+    procedure = walk.categories()[category].procedure
+    assert not [step for step in procedure.spec.steps if step.owed]
+
+
+@pytest.mark.requirement("R72")
+@pytest.mark.parametrize("category", sorted(MUST_REPORT))
+def test_a_report_takes_facts_of_the_event_and_nothing_about_persons(walk, representative, category):
+    for word in ("person", "profile", "political_standing", "household_register"):
+        answer = walk.send(representative, category, walk.deepest, **{word: "x"})
+        assert (answer.status_code, set(answer.json()["errors"])) == (400, {word})
