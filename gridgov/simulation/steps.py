@@ -36,7 +36,9 @@ def next_step(matter: Matter, people: People, dice: random.Random) -> Step | Non
     wanted = choose(matter, people, dice)
     if wanted is None or not matter.incident.procedure.spec.steps:
         return wanted
-    way = procedures.way_of(matter.incident, people, dice, procedures.Way(wanted.user, wanted.action, wanted.arguments))
+    way = procedures.way_of(
+        matter.incident, people, dice, procedures.Way(wanted.user, wanted.action, wanted.arguments)
+    )
     return Step(way.user, way.action, way.arguments) if way is not None else None
 
 
