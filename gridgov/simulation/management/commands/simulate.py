@@ -29,16 +29,15 @@ class Command(BaseCommand):
             sheet = publish_last_month(township=township.grid)
         except DomainError as error:
             raise CommandError(str(error.detail)) from error
-        self.stdout.write(
-            f"{township}: {options['days']} days, {done['arrived']} matters, {done['patrols']} patrols"
-            + (f", sheet of {sheet.starts_on:%Y-%m} published" if sheet else "")
-        )
-
         left = never_taken(township.pk)
         for procedure, steps in left.items():
             self.stdout.write(f"never taken: {procedure}: {', '.join(steps)}")
         if not left:
             self.stdout.write("never taken: none")
+        self.stdout.write(
+            f"{township}: {options['days']} days, {done['arrived']} matters, {done['patrols']} patrols"
+            + (f", sheet of {sheet.starts_on:%Y-%m} published" if sheet else "")
+        )
 
     def _township(self, code: str) -> Township:
         known = Township.objects.select_related("grid")
