@@ -25,7 +25,7 @@ from incidents.models import Incident, Transition
 from incidents.permissions import allowed_names, owed_before_closing, refusal
 from incidents.permissions.conditions import UNDO_WITHIN
 from incidents.querysets import RELATED
-from incidents.views.matter import CLOSING, UNDO, WARNINGS
+from incidents.views.matter import CLOSING, FIRST, UNDO, WARNINGS
 from incidents.views.scope import content_hash
 from incidents.workflow import TRANSITIONS
 from members.forms import people_named
@@ -146,7 +146,7 @@ def _offered(user: User, matters: Sequence[Incident]) -> dict[str, Any]:
     names = [allowed_names(user, one) for one in matters]
     moves = [move for move in TRANSITIONS.values() if move.name != UNDO]
     offers = [_offer(move, sum(move.name in allowed for allowed in names), len(matters)) for move in moves]
-    own = sorted((one for one in offers if one["n"]), key=lambda one: -one["n"])
+    own = sorted((one for one in offers if one["n"]), key=_usual_first)
     shown = {one["name"] for one in own}
     theirs = [
         _offer(move, sum(one.status in move.sources for one in matters), len(matters))
@@ -157,6 +157,10 @@ def _offered(user: User, matters: Sequence[Incident]) -> dict[str, Any]:
         "offers": own,
         "for_others": [one for one in theirs if one["n"]] if enters_for_others(user) else [],
     }
+
+
+def _usual_first(offer: dict[str, Any]) -> tuple[Any, ...]:
+    return (offer["is_danger"], -offer["n"], offer["name"] not in FIRST)
 
 
 def _offer(move: Any, n: int, every: int) -> dict[str, Any]:
