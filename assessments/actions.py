@@ -30,6 +30,7 @@ MONTHLY_ITEMS = (
     (IndicatorCode.REWORK, 30),
     (IndicatorCode.SATISFACTION, 20),
     (IndicatorCode.PATROL, 0),
+    (IndicatorCode.ASSISTING, 0),
 )
 
 

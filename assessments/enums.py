@@ -17,3 +17,4 @@ class IndicatorCode(models.TextChoices):
     REWORK = "rework", _("rework")
     SATISFACTION = "satisfaction", _("satisfaction")
     PATROL = "patrol", _("patrol completion")
+    ASSISTING = "assisting", _("assisting on time")

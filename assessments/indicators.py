@@ -29,7 +29,7 @@ from grids.enums import Kind as GridKind
 from grids.models import VILLAGE_DIGITS, Grid
 from grids.querysets import Place
 from incidents.enums import Grade, Purpose, Status
-from incidents.models import FeedbackRequest, Stage, Transition
+from incidents.models import AssistTask, FeedbackRequest, Stage, Transition
 from incidents.workflow import TRANSITIONS
 from inspections.models import Patrol
 from inspections.querysets import GridDuty, by_village, duty_figures
@@ -181,13 +181,52 @@ class OnTime(Indicator):
         )
 
     def says(self, row: Stage) -> str:
-        due = shown(row.due_at, Kind.DATETIME)
-        if row.ended_at is None:
-            return gettext("late: due %(due)s, still open") % {"due": due}
-        text = gettext("on time: due %(due)s, ended %(ended)s")
-        if row.due_at is not None and row.ended_at > row.due_at:
-            text = gettext("late: due %(due)s, ended %(ended)s")
-        return text % {"due": due, "ended": shown(row.ended_at, Kind.DATETIME)}
+        return _kept_or_late(row.due_at, row.ended_at)
+
+
+def _kept_or_late(due_at: datetime | None, ended_at: datetime | None) -> str:
+    due = shown(due_at, Kind.DATETIME)
+    if ended_at is None:
+        return gettext("late: due %(due)s, still open") % {"due": due}
+    text = gettext("on time: due %(due)s, ended %(ended)s")
+    if due_at is not None and ended_at > due_at:
+        text = gettext("late: due %(due)s, ended %(ended)s")
+    return text % {"due": due, "ended": shown(ended_at, Kind.DATETIME)}
+
+
+class Assisting(Indicator):
+    """A lateness stays with the unit that had it, whether it had the lead or assisted."""
+
+    code = IndicatorCode.ASSISTING
+    definition = _(
+        "Assisting tasks and calls of the village's units that were done in the period by their deadline, of those done in "
+        "the period with a deadline and those past their deadline and still open at its end. Released before the deadline, "
+        "and void matters, do not count. Shown without weight."
+    )
+    headings = (_("on time"), _("with a deadline"), _("rate"))
+    at = "asked_at"
+    at_label = _("Asked")
+
+    def rows(self, period: Period) -> QuerySet[AssistTask]:
+        ended = Q(done_at__gte=period.start, done_at__lt=period.end)
+        open_late = Q(due_at__lt=period.end) & (Q(done_at__gte=period.end) | Q(done_at=None))
+        kept = Q(done_at__lte=F("due_at"), is_released=False)
+        return (
+            AssistTask.objects.filter(
+                ended | open_late, township_code=period.township_code, due_at__isnull=False
+            )
+            .exclude(village_code="")
+            .exclude(incident__status=Status.VOID)
+            .exclude(incident__status=Status.SUSPENDED, done_at=None)  # stands still
+            .exclude(is_released=True, done_at__lte=F("due_at"))
+            .select_related("incident", "grid")
+            .annotate(
+                village=F("village_code"), above=Case(When(kept, then=ONE), default=NOTHING), below=Value(1)
+            )
+        )
+
+    def says(self, row: AssistTask) -> str:
+        return _kept_or_late(row.due_at, row.done_at)
 
 
 class Rework(Indicator):
@@ -329,7 +368,8 @@ class PatrolCompletion(Indicator):
 
 
 INDICATORS: Mapping[str, Indicator] = {
-    indicator.code: indicator for indicator in (OnTime(), Rework(), Satisfaction(), PatrolCompletion())
+    indicator.code: indicator
+    for indicator in (OnTime(), Rework(), Satisfaction(), PatrolCompletion(), Assisting())
 }
 
 

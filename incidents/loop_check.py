@@ -272,7 +272,10 @@ def _assisting_is_as_it_says(scope: Q) -> Iterator[Breach]:
     yield from _each(ended, _("it has ended, but an assisting task is open"))
     told = AssistTold.objects.filter(task=OuterRef("pk"))
     tasks = AssistTask.objects.filter(scope).filter(
-        Q(done_at=None, is_late=False, due_at__isnull=False) & ~Q(tell_at=F("due_at"))
+        Q(done_at=None, is_late=False, due_at__isnull=False)
+        & ~Q(tell_at=F("due_at"))
+        & ~Q(incident__status=Status.SUSPENDED)
+        | Q(incident__status=Status.SUSPENDED, tell_at__isnull=False)
         | Q(is_late=True) & ~Exists(told)
         | Q(done_at__isnull=False, tell_at__isnull=False)
     )

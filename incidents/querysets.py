@@ -7,7 +7,7 @@ page of ids of each, UNION, then one fetch by id (rules.md, reading lists): neve
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -51,7 +51,7 @@ STILL_AFTER = 30  # days without a step after which a matter without a deadline 
 
 @dataclass(frozen=True)
 class ListFilters:
-    """What a list may be narrowed by. `mine`: the unit that answers is one I serve on. `q`: an exact number here."""
+    """What a list may be narrowed by. `mine`: a unit I serve on answers, or assists. `q`: an exact number here."""
 
     status: str = ""
     category: str = ""
@@ -198,11 +198,12 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
             return [(self._bare().numbered(filters.q.strip(), standing.townships).filter(on_row), "id")]
         if filters.mine:
             columns = (("responsible_grid", standing.units), ("responsible_department", standing.departments))
-            return [
+            lead: list[tuple[models.QuerySet[Any], str]] = [
                 (self._bare().filter(on_row, is_open=True, **{column: unit}), "id")
                 for column, units in columns
                 for unit in units
             ]
+            return [*lead, (self._assisted_by(standing, filters, on_row), "id")] if lead else []
         places = places_of(user)[Verb.SEE]
         if filters.grid:
             places = self._related("grid").cut_down(places, filters.grid)
@@ -217,6 +218,13 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
                 )
             arms.append((rows, "incident_id"))
         return arms
+
+    def _assisted_by(self, standing: Standing, filters: ListFilters, on_row: Q) -> IncidentQuerySet:
+        """Where one's units have an open assisting task; late by its own clock."""
+        tasks = self._related("assist_tasks").open().of(standing)
+        if filters.overdue:
+            tasks, on_row = tasks.filter(is_late=True), replace(filters, overdue=False).on_row()
+        return self._bare().filter(on_row, pk__in=tasks.order_by().values("incident"))
 
     def _bare(self) -> IncidentQuerySet:
         """Unordered rows of the table: an arm's own order must not reach the union."""

@@ -149,10 +149,12 @@ OVERDUE, REASSIGNED, SUCCEEDED = "overdue", "reassigned", "succeeded"
 ORDER_CHANGED = "order_changed"
 PARTIES, JOIN = "parties", "join"
 YEAR_IMPORTED = "year_imported"
+ASSIST_OVERDUE = "assist_overdue"
 MERGED_IN, TAKEN_OUT, WITH_MAIN = "merged_in", "taken_out", "with_main"
 OTHER_ROWS: Mapping[str, Promise] = {
     REPORT: _("reported it"),
     OVERDUE: _("it is late; the level above was told"),
+    ASSIST_OVERDUE: _("assisting is late; the level above was told"),
     REASSIGNED: _("it passed to the next holder of the post"),
     SUCCEEDED: _("it passed to the grid that succeeded"),
     ORDER_CHANGED: _("took over what the superior body changed"),

@@ -160,8 +160,14 @@ def figures_of_waiting(user: User) -> list[Card]:
     waiting = Incident.objects.waiting_for(user)
     to_follow_up = waiting.filter(status=Status.VERIFIED).order_by().count()
     return [
-        Card(_("Waits for me"), counted["open"], listed(mine=1)),
-        Card(_("Late"), counted["late"], listed(mine=1, overdue=1), "late", "exclamation-triangle"),
+        Card(_("Waits for me"), counted["open"] + counted["assisting"], listed(mine=1)),
+        Card(
+            _("Late"),
+            counted["late"] + counted["assisting_late"],
+            listed(mine=1, overdue=1),
+            "late",
+            "exclamation-triangle",
+        ),
         Card(_("Due today"), counted["due_today"], listed(due="today"), "soon", "clock-history"),
         Card(_("To feed back"), to_follow_up, listed(mine=1, status=Status.VERIFIED), "wait", "megaphone"),
     ]

@@ -3,12 +3,13 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
 
 from gridgov.common import clock
 from gridgov.common.models import User
-from incidents.models import Incident, Stage
-from incidents.querysets import IncidentQuerySet
+from incidents.models import AssistTask, Incident, Stage
+from incidents.querysets import RELATED, IncidentQuerySet
+from members.querysets import standing_of
 
 MOST = 50
 
@@ -19,7 +20,7 @@ def bounds() -> tuple[datetime, datetime]:
 
 
 def counters(user: User) -> dict[str, int]:
-    """Late, due today, and all that wait; one query."""
+    """Late, due today, and all that wait for the units that answer; where they assist beside that. Two queries."""
     now, end = bounds()
     counted: dict[str, int] = (
         Incident.objects.waiting_for(user)
@@ -30,18 +31,35 @@ def counters(user: User) -> dict[str, int]:
             open=Count("pk"),
         )
     )
-    return counted
+    leads = Incident.objects.waiting_for(user).filter(pk=OuterRef("incident"))
+    tasks = AssistTask.objects.open().of(standing_of(user)).filter(~Exists(leads))
+    beside: dict[str, int] = tasks.order_by().aggregate(
+        assisting=Count("incident", distinct=True),
+        assisting_late=Count("incident", distinct=True, filter=Q(is_late=True)),
+    )
+    return counted | beside
 
 
 def waiting(user: User, most: int = MOST) -> dict[str, list[dict[str, Any]]]:
-    """The most urgent of each, with the time window of the unit's own stage; three queries."""
+    """The most urgent of each, with the time window of the unit's own stage; four queries."""
     now, end = bounds()
     rows = _with_window(Incident.objects.waiting_for(user))
     return {
         "late": _tasks(rows.filter(due_at__lt=now), most),
         "due_today": _tasks(rows.filter(due_at__gte=now, due_at__lte=end), most),
         "open": _tasks(rows.filter(Q(due_at=None) | Q(due_at__gt=end)), most),
+        "assisting": _assisting(user, most),
     }
+
+
+def _assisting(user: User, most: int) -> list[dict[str, Any]]:
+    """The open assisting tasks of one's units, each with the window of its own clock."""
+    related = ("incident", *(f"incident__{name}" for name in RELATED))
+    tasks = AssistTask.objects.open().of(standing_of(user)).for_list().select_related(*related)[:most]
+    return [
+        {"incident": task.incident, "window": {"since": task.asked_at, "until": task.due_at}}
+        for task in tasks
+    ]
 
 
 def _with_window(rows: IncidentQuerySet) -> IncidentQuerySet:

@@ -15,9 +15,10 @@ from gridgov.common.batches import in_batches
 from grids.querysets import next_code
 from incidents.actions.case import part_of
 from incidents.actions.sweeping import Cards, People
+from incidents.actions.webhooks import tell_outside
 from incidents.enums import PartRole
-from incidents.models import AssistTask, AssistTold, Part
-from incidents.workflow import Rung, department_rungs, rungs
+from incidents.models import AssistTask, AssistTold, Incident, Part, Transition
+from incidents.workflow import ASSIST_OVERDUE, Rung, department_rungs, rungs
 from members.enums import MessageKind
 from members.models import Appointment, InboxMessage
 
@@ -31,8 +32,12 @@ def sweep_assisting(*, batch: int = 200, now: datetime | None = None) -> int:
     def take(which: Q, most: int) -> list[AssistTask]:
         late = AssistTask.objects.filter(which, tell_at__lt=at, done_at=None).order_by("tell_at")
         if connection.features.has_select_for_update_skip_locked:
-            late = late.select_for_update(skip_locked=True, of=("self",))
-        return list(late.select_related("incident", "grid", "department")[:most])
+            late = late.select_for_update(skip_locked=True, of=("self", "incident"))
+        rows = list(late.select_related("incident", "grid", "department")[:most])
+        matters: dict[Any, Incident] = {}
+        for row in rows:  # one object for each matter, however many of its tasks are late
+            row.incident = matters.setdefault(row.incident_id, row.incident)
+        return rows
 
     return in_batches("sweep-assisting", take=take, act=lambda rows: _tell_next(rows, at), batch=batch)
 
@@ -44,7 +49,7 @@ def _tell_next(tasks: Sequence[AssistTask], at: datetime) -> int:
     steps = {task.pk: _next_rung(task, told[task.pk]) for task in tasks}
     people = People(rung for rung in steps.values() if rung is not None)
     cards = Cards(at, [task.incident for task in tasks])
-    rows, messages = [], []
+    rows, messages, steps_written = [], [], list[Transition]()
     for task in tasks:
         rung = steps[task.pk]
         task.is_late, task.tell_at = True, None
@@ -55,9 +60,15 @@ def _tell_next(tasks: Sequence[AssistTask], at: datetime) -> int:
         rows.append(
             AssistTold(task=task, level=rung.level, told_grid_id=rung.code, told_member=holder, told_at=at)
         )
+        steps_written.append(_step(task, rung, at))
         receivers = {task.member_id, *([holder.pk] if holder else [])}
         messages += [_message(task, member, rung, at) for member in receivers]
     AssistTold.objects.bulk_create(rows)
+    Transition.objects.bulk_create(steps_written)
+    tell_outside(steps_written)
+    versions = {row.incident_id: row.seq for row in steps_written}
+    for incident, version in versions.items():
+        Incident.objects.filter(pk=incident).update(version=version)
     InboxMessage.objects.bulk_create(messages, ignore_conflicts=True)
     AssistTask.objects.bulk_update(tasks, ["is_late", "tell_at"])
     return len(rows)
@@ -66,6 +77,30 @@ def _tell_next(tasks: Sequence[AssistTask], at: datetime) -> int:
 def _next_rung(task: AssistTask, told: set[str]) -> Rung | None:
     chain = department_rungs(task.township_code) if task.department_id else rungs(str(task.grid_id))
     return next((rung for rung in chain if rung.level not in told), None)
+
+
+def _step(task: AssistTask, rung: Rung, at: datetime) -> Transition:
+    """A row of the matter's history; several tasks of one matter share its object, and so count on."""
+    row = task.incident
+    row.version += 1
+    return Transition(
+        incident=row,
+        seq=row.version,
+        action=ASSIST_OVERDUE,
+        from_status=row.status,
+        to_status=row.status,
+        happened_at=at,
+        entered_at=at,
+        stage=row.stage,
+        level=rung.level,
+        from_grid_id=row.responsible_grid_id,
+        from_department_id=row.responsible_department_id,
+        to_grid_id=row.responsible_grid_id,
+        to_department_id=row.responsible_department_id,
+        responsible_id=row.responsible_member_id,
+        township_code=row.township_code,
+        data={"told": rung.code, "unit": [str(task.unit)]},
+    )
 
 
 def _message(task: AssistTask, member: Any, rung: Rung, at: datetime) -> InboxMessage:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_noop
 
 from gridgov.common.enums import Channel
 from gridgov.common.errors import Conflict, Invalid
+from gridgov.common.worktime import due_at
 from grids.models import Grid
 from incidents.actions.clocks import Clocks
 from incidents.actions.webhooks import tell_outside
@@ -92,6 +93,8 @@ class Case(Clocks):
             self.set(refused_at=None)
         if not is_open(status):
             self._take_off_lists()
+        elif self.incident.is_assisted:
+            self._tasks_stand_or_run(before, status)
 
     def _take_off_lists(self) -> None:
         """What has ended is on no list of what is to be done."""
@@ -101,8 +104,37 @@ class Case(Clocks):
             self.settle_supervisions()
         if self.incident.is_assisted:
             for task in AssistTask.objects.filter(incident=self.incident, done_at=None):
-                self.alter(task, done_at=self.now, is_released=True, tell_at=None)
+                self.end_task(task, is_released=True)
             self.set(is_assisted=False)
+
+    def _tasks_stand_or_run(self, before: str, after: str) -> None:
+        """The clocks of assisting units stand still while the matter is suspended."""
+        if (before == Status.SUSPENDED) == (after == Status.SUSPENDED):
+            return
+        for task in AssistTask.objects.filter(incident=self.incident, done_at=None):
+            if after == Status.SUSPENDED:
+                pauses = [*task.pauses, [self.now.isoformat(), None]]
+                self.alter(task, pauses=pauses, tell_at=None)
+            else:
+                running = self._running_again(task)
+                self.alter(task, **running, tell_at=self._told_next(task, running.get("due_at")))
+
+    def _told_next(self, task: AssistTask, due: datetime | None) -> datetime | None:
+        """A late task was told already: the level told has its time anew."""
+        limit = self.incident.procedure.spec.card_limit
+        if not task.is_late:
+            return due
+        return due_at(self.now, limit, self.calendar) if limit else None
+
+    def _running_again(self, task: AssistTask) -> dict[str, Any]:
+        if not task.is_paused:
+            return {}
+        pauses = [*task.pauses[:-1], [task.pauses[-1][0], self.now.isoformat()]]
+        return {"pauses": pauses, "due_at": task.derived(pauses, self.calendar)}
+
+    def end_task(self, task: AssistTask, **values: Any) -> None:
+        """Done or released; a lateness stays."""
+        self.alter(task, done_at=self.now, tell_at=None, **self._running_again(task), **values)
 
     def settle_supervisions(self, **reply: Any) -> None:
         """Replied to, or ended without a reply."""

@@ -1,19 +1,25 @@
 """Assisting units (协办) and those that were whistled for (吹哨报到): each with its own task and clock."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from gridgov.common.ids import uuid7
+from gridgov.common.worktime import Calendar, Entry, Kind, derive
 from grids.models import Grid
-from incidents.enums import AssistKind
+from incidents.enums import AssistKind, Status
 from incidents.models.incident import Incident
+from incidents.models.time import limit_of
 from incidents.querysets import AssistTaskQuerySet
 from members.models import Department, Member
 
 
 class AssistTask(models.Model):
-    """What one unit beside the lead is asked to do in a matter. Its clock is its own: it does not stop with the lead's.
+    """What one unit beside the lead is asked to do in a matter. Its clock is its own: it does not stop with the lead's, but stands
+    still while the matter is suspended.
 
     Open until `done_at`: by a result, by reporting in, or `is_released` without either. Lateness stays with the unit.
     """
@@ -31,7 +37,8 @@ class AssistTask(models.Model):
     limit_n = models.PositiveIntegerField(null=True)
     limit_unit = models.CharField(max_length=15, blank=True)
     until = models.DateTimeField(null=True)  # or the deadline that a person set
-    due_at = models.DateTimeField(_("due"), null=True)
+    pauses = models.JSONField(default=list)  # [[from, to], …]; the last `to` is None while it stands still
+    due_at = models.DateTimeField(_("due"), null=True)  # follows from limit, pauses and calendar
     tell_at = models.DateTimeField(
         null=True
     )  # when the next level is to be told; the sweep asks only for this
@@ -87,9 +94,22 @@ class AssistTask(models.Model):
         return self.done_at is None
 
     @property
+    def is_paused(self) -> bool:
+        return bool(self.pauses) and self.pauses[-1][1] is None
+
+    @property
     def status(self) -> str:
-        """For the words of the time left: a task is never paused."""
-        return ""
+        """For the words of the time left."""
+        return Status.SUSPENDED if self.is_paused else ""
+
+    def derived(self, pauses: Sequence[Sequence[str | None]], calendar: Calendar) -> datetime | None:
+        """When it is due with these pauses."""
+        rows = [Entry(Kind.START, self.asked_at, limit_of(self.limit_n, self.limit_unit), self.until)]
+        for start, end in pauses:
+            rows.append(Entry(Kind.PAUSE, datetime.fromisoformat(str(start))))
+            if end is not None:
+                rows.append(Entry(Kind.RESUME, datetime.fromisoformat(end)))
+        return derive(rows, calendar).at
 
 
 class AssistTold(models.Model):

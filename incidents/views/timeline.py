@@ -19,7 +19,7 @@ from incidents.enums import Purpose, Status
 from incidents.models import Escalation, Incident, Stage, Transition
 from incidents.models.time import limit_of
 from incidents.views.outcomes import outcome
-from incidents.workflow import OTHER_ROWS, OVERDUE, TRANSITIONS
+from incidents.workflow import ASSIST_OVERDUE, OTHER_ROWS, OVERDUE, TRANSITIONS
 from members.models import Appointment
 
 STEP, CLOCK, PROBLEM, DONE = "step", "clock", "problem", "done"
@@ -35,7 +35,17 @@ PEOPLE = (
 )
 
 
-PROBLEMS = ("reject", "send_back", "reopen", "refuse", "disapprove", "supervise", "mark_accountable", "void")
+PROBLEMS = (
+    "reject",
+    "send_back",
+    "reopen",
+    "refuse",
+    "disapprove",
+    "supervise",
+    "mark_accountable",
+    "void",
+    ASSIST_OVERDUE,
+)
 
 
 @dataclass
@@ -89,7 +99,7 @@ def _others(row: Transition) -> str:
     """Which units beside the lead the step is about."""
     named = row.data.get("unit")
     units = [*row.data.get("assisting", ()), *(named if isinstance(named, list) else ())]
-    return _(": %(units)s") % {"units": "、".join(units)} if units else ""
+    return _("; assisting: %(units)s") % {"units": "、".join(units)} if units else ""
 
 
 def _whose_now(row: Transition) -> str:

@@ -27,7 +27,7 @@ def test_me_of_a_department_officer_names_the_department(town, api):
 def test_me_of_a_technical_account_has_no_member(town, api):
     body = api(town.admin).get(f"{API}me/").json()
     assert (body["member"], body["appointments"]) == (None, [])
-    assert body["counters"] == {"late": 0, "due_today": 0, "open": 0, "unread": 0}
+    assert body["counters"] == {"late": 0, "due_today": 0, "open": 0, "assisting": 0, "unread": 0}
 
 
 def test_unread_messages_are_counted(town, api, reported):
@@ -48,7 +48,7 @@ def test_tasks_are_sorted_into_late_today_and_the_rest(town, api, three):
     body = api(town.worker).get(f"{API}tasks/").json()
     for name, row in three.items():
         assert [task["incident"]["id"] for task in body[name]] == [row["id"]], name
-    assert body["counters"] == {"late": 1, "due_today": 1, "open": 3}
+    assert body["counters"] == {"late": 1, "due_today": 1, "open": 3, "assisting": 0}
     assert body["late"][0]["window"] == {
         "from": "2026-11-23T09:00:00+08:00",
         "until": "2026-11-23T09:02:00+08:00",
@@ -58,7 +58,7 @@ def test_tasks_are_sorted_into_late_today_and_the_rest(town, api, three):
 @pytest.mark.parametrize("who", ["worker2", "village_head", "clerk", "officer", "contact_leader", "admin"])
 def test_what_waits_for_others_does_not_wait_for_me(town, api, three, who):
     body = api(getattr(town, who)).get(f"{API}tasks/").json()
-    assert body["counters"] == {"late": 0, "due_today": 0, "open": 0}
+    assert body["counters"] == {"late": 0, "due_today": 0, "open": 0, "assisting": 0}
 
 
 def test_tasks_and_me_take_the_same_statements_for_one_and_three(town, api, reported, counted):

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from assessments.indicators import INDICATORS, Figure, Period, compute, judge, total
 from incidents.enums import Grade, Status
-from incidents.models import Incident, Transition
+from incidents.models import AssistTask, Incident, Transition
 from inspections.models import Patrol
 from tests.assessments.month import answer, october, stage, step, when
 from tests.factories import township
@@ -54,6 +54,30 @@ def test_weight_of_too_few_cases_is_shared_in_proportion(town):
     october(town)
     row = compute(Period.month(town.code, date(2026, 10, 1)), WEIGHTS)[town.villages[1]]
     assert [str(one.weight) for one in row] == ["0", "60.00", "40.00", "0.00"]
+
+
+@pytest.mark.parametrize(
+    ("due", "done", "released", "figure"),
+    [
+        ("10-08 09:00", "10-08 09:00", False, (1, 1)),  # equal is not yet late
+        ("10-08 09:00", "10-08 09:01", False, (0, 1)),
+        ("10-08 09:00", None, False, (0, 1)),
+        ("10-31 09:00", "11-01 00:00", False, (0, 1)),
+        ("11-01 00:00", None, False, None),
+        ("10-08 09:00", "10-07 09:00", True, None),  # no longer needed
+        ("10-08 09:00", "10-09 09:00", True, (0, 1)),  # the lateness stays
+        (None, "10-09 09:00", False, None),
+        ("10-08 09:00", "09-30 23:59", False, None),
+    ],
+)
+def test_assisting_counts_for_the_village_that_assisted(town, due, done, released, figure):
+    matter = incident(town, "accepted", category="fire")
+    asked = act(town, matter, "assist", assisting=[town.villages[1], town.department])
+    AssistTask.objects.filter(incident=asked).update(
+        asked_at=when("09-01 09:00"), due_at=due and when(due), done_at=done and when(done),
+        tell_at=None, is_released=released,
+    )  # fmt: skip
+    assert figures(town, "assisting") == ({2: figure} if figure else {})
 
 
 @pytest.mark.parametrize(("cases", "rate"), [(0, None), (2, None), (3, Decimal("1.0000"))])

@@ -43,14 +43,14 @@ def test_scheme_is_made_once_and_says_that_no_plan_names_it(town):
     scheme = ensure_scheme(town.grid)
     assert ensure_scheme(town.grid) == scheme
     assert not scheme.from_plan
-    assert scheme.weights == {"on_time": 50, "rework": 30, "satisfaction": 20, "patrol": 0}
+    assert scheme.weights == {"on_time": 50, "rework": 30, "satisfaction": 20, "patrol": 0, "assisting": 0}
 
 
 def test_draft_holds_every_indicator_of_every_village(town):
     october(town)
     draft = made(town)
     assert (draft.status, draft.starts_on, draft.ends_on) == ("draft", date(2026, 10, 1), date(2026, 10, 31))
-    assert draft.scores.count() == 8
+    assert draft.scores.count() == 10
     score = draft.scores.get(grid=town.villages[1], indicator="satisfaction")
     assert (score.numerator, score.denominator) == (100, 3)
     assert [score.rate, score.score, score.weight, score.points] == [
@@ -113,7 +113,7 @@ def test_recomputing_a_draft_replaces_its_figures(town, assessor):
     stage(town, town.groups[0], due="10-08 09:00", ended="10-07 09:00")
     recompute(user=assessor, assessment=draft)
     assert draft.scores.get(grid=town.villages[0], indicator="on_time").denominator == 1
-    assert draft.scores.count() == 8
+    assert draft.scores.count() == 10
 
 
 def test_what_is_published_or_frozen_never_changes(town, assessor):
@@ -166,7 +166,7 @@ def test_hash_is_the_same_on_every_database(town, assessor):
     """Literal on purpose: the other profile must come to the same figure."""
     october(town)
     assessment = publish(user=assessor, assessment=made(town))
-    assert assessment.hash == "9162223cbe4888792763c57b7cb666e3d845598415547fa0d0c20d190882ce0a"
+    assert assessment.hash == "900144aaab788880893e98bd6b11e23bfda4c1f9eec693d69be0cd1c320ad2b5"
 
 
 @pytest.mark.parametrize(

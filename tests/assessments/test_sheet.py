@@ -20,7 +20,7 @@ from tests.factories import fresh, login, township
 
 pytestmark = pytest.mark.django_db
 FIRST, LAST, TOWN = 5, 6, 7  # Excel rows: two villages and the town, below title, meta and two header rows
-TOTAL, REMARK = 18, 19
+TOTAL, REMARK = 22, 23
 
 
 @pytest.fixture
@@ -47,19 +47,19 @@ def test_rows_are_the_villages_by_code_and_the_town(town, published):
     assert [line.total for line in lines] == [False, False, True]
     assert [cell.text for cell in lines[0].cells] == [
         "一村", "3", "5", "60.0%", "60.00", "1", "10", "10.0%", "50.00", "230", "4", "57.50", "57.50",
-        "0", "62", "0.0%", "0.00", "56.50", "",
+        "0", "62", "0.0%", "0.00", "0", "0", "—", "—", "56.50", "",
     ]  # fmt: skip
     assert [cell.text for cell in lines[1].cells[:17]] == [
         "二村", "2", "2", "—", "—", "0", "3", "0.0%", "100.00", "100", "3", "33.33", "33.33", "0", "62", "0.0%", "0.00",
     ]  # fmt: skip
-    assert lines[1].cells[17].text == "73.33"
+    assert lines[1].cells[21].text == "73.33"
 
 
 def test_town_is_the_sum_of_its_villages_judged_as_one(published):
     cells = [cell.text for cell in sheet(published).lines[-1].cells]
     assert cells == [
         "徐庄镇", "5", "7", "71.4%", "71.43", "1", "13", "7.7%", "61.54", "330", "7", "47.14", "47.14",
-        "0", "124", "0.0%", "0.00", "63.61", "",
+        "0", "124", "0.0%", "0.00", "0", "0", "—", "—", "63.61", "",
     ]  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def test_sheet_says_whose_weight_was_shared(published):
 
 def test_nothing_to_rate_shows_a_dash(town):
     empty = create_month(user=fresh(town.assessor), township=town.grid, month=date(2026, 8, 1))
-    assert {line.cells[17].text for line in sheet(empty).lines} == {"—"}
+    assert {line.cells[21].text for line in sheet(empty).lines} == {"—"}
 
 
 def evaluate(formula, cells):
@@ -98,7 +98,7 @@ def test_formulas_come_to_the_values_that_are_kept_and_shown(town, published):
     live = workbook(published, fresh(town.assessor), computed=False)
     kept = workbook(published, fresh(town.assessor), computed=True)
     formulas = [cell for row in live.iter_rows() for cell in row if cell.data_type == "f"]
-    assert len(formulas) == 3 + 8  # a total per row, and the town's numerators and denominators
+    assert len(formulas) == 3 + 10  # a total per row, and the town's numerators and denominators
     shown = [[cell.text for cell in line.cells] for line in sheet(published).lines]
     for cell in formulas:
         computed = evaluate(cell.value, kept)
@@ -204,7 +204,7 @@ def test_records_say_when_they_changed_since(town, published, client):
     assert "message-info" in page.content.decode()
 
 
-@pytest.mark.parametrize("indicator", ["on_time", "rework", "satisfaction", "patrol"])
+@pytest.mark.parametrize("indicator", ["on_time", "rework", "satisfaction", "patrol", "assisting"])
 def test_records_are_open_within_one_s_own_place(town, published, client, indicator):
     first, second = (f"/assessments/{published.pk}/{village.code}/{indicator}/" for village in town.villages)
     expected = {

@@ -9,6 +9,7 @@ from django.urls import reverse
 from gridgov.common import clock as gridgov_clock
 from gridgov.common.errors import Conflict, Forbidden, Invalid
 from gridgov.common.models import User
+from grids.models import Calendar
 from incidents.actions import sweep_assisting
 from incidents.enums import AssistKind, PartRole
 from incidents.loop_check import breaches
@@ -144,6 +145,53 @@ def test_late_task_is_told_once_per_level_and_the_lateness_stays(town, led, cloc
     assert (task.is_late, task.tell_at, task.department) == (True, None, town.departments[1])
 
 
+def test_late_tasks_stand_in_the_history_one_row_each(town, led, clock):
+    AssistTask.objects.filter(incident=led).update(due_at=gridgov_clock.now(), tell_at=gridgov_clock.now())
+    clock("2026-11-23T09:01")
+    assert sweep_assisting() == 2
+    rows = Transition.objects.filter(incident=led, action="assist_overdue").order_by("seq")
+    units = {str(town.villages[1]), town.departments[1].name}
+    assert {row.data["unit"][0] for row in rows} == units
+    led.refresh_from_db()
+    assert led.version == rows[1].seq == rows[0].seq + 1
+
+
+def test_clock_of_an_assisting_unit_stands_while_the_matter_is_suspended(town, led, clock):
+    before = task_of(led, town.departments[1])
+    clock("2026-11-23T09:30")
+    matter = do(led, fresh(town.officer), "suspend", reason="等鉴定")
+    paused = task_of(led, town.departments[1])
+    assert (paused.is_paused, paused.tell_at) == (True, None)
+    assert list(breaches()) == []
+    clock("2026-11-24T09:30")
+    assert sweep_assisting() == 0
+    do(matter, fresh(town.officer), "resume")
+    after = task_of(led, town.departments[1])
+    assert not after.is_paused
+    assert after.due_at == after.tell_at > before.due_at
+    assert after.derived(after.pauses, Calendar.objects.of(town.code)) == after.due_at
+    assert list(breaches()) == []
+
+
+def test_undone_suspension_leaves_the_assisting_clock_as_it_was(town, led, clock):
+    before = AssistTask.objects.filter(incident=led).order_by("pk").values("due_at", "tell_at", "pauses")
+    before = list(before)
+    matter = do(led, fresh(town.officer), "suspend", reason="按错了")
+    do(matter, fresh(town.officer), "undo")
+    after = AssistTask.objects.filter(incident=led).order_by("pk").values("due_at", "tell_at", "pauses")
+    assert list(after) == before
+
+
+def test_result_handed_in_while_suspended_is_not_late_by_the_pause(town, led, clock):
+    task = task_of(led, town.departments[1])
+    matter = do(led, fresh(town.officer), "suspend", reason="等鉴定")
+    clock("2027-01-04T09:00")
+    do(matter, fresh(task.member.user), "submit_assist", note="已登记")
+    task.refresh_from_db()
+    assert task.done_at <= task.due_at
+    assert not task.is_paused
+
+
 def test_what_is_on_time_is_told_to_nobody(town, led):
     assert sweep_assisting() == 0
     assert not AssistTold.objects.exists()
@@ -262,6 +310,26 @@ def test_pages_show_the_units_and_offer_the_result(client: Client, town, led):
     sent = {"client_uuid": "00000000-0000-4000-8000-000000000003", "version": led.version, "note": "已疏散"}
     assert client.post(reverse("incidents:act", args=[led.pk, "submit_assist"]), sent).status_code == 302
     assert "已疏散" in client.get(reverse("incidents:detail", args=[led.pk])).content.decode()
+
+
+def test_list_of_what_waits_for_me_holds_what_one_assists_in(client: Client, town, led, clock):
+    login(client, town.village_head2)
+    page = client.get("/incidents/?mine=1")
+    assert led in page.context["page"].rows
+    assert led not in client.get("/incidents/?mine=1&overdue=1").context["page"].rows
+    card = client.get("/").context["figures"][0]
+    assert card.value == page.context["count"]
+    tasks = client_for(town.village_head2).get("/api/v1/tasks/").json()
+    assert [one["incident"]["id"] for one in tasks["assisting"]] == [str(led.pk)]
+    assert tasks["counters"]["assisting"] == 1
+    AssistTask.objects.filter(incident=led).update(is_late=True)
+    assert led in client.get("/incidents/?mine=1&overdue=1").context["page"].rows
+
+
+def test_timeline_names_who_assists(client: Client, town, led):
+    login(client, town.clerk)
+    page = client.get(reverse("incidents:detail", args=[led.pk])).text
+    assert f"协办：{town.villages[1]}、{town.departments[1]}" in page
 
 
 def test_form_offers_departments_and_villages(client: Client, town):

@@ -57,6 +57,9 @@ class CountersSerializer(serializers.Serializer[Any]):
     late = serializers.IntegerField()
     due_today = serializers.IntegerField()
     open = serializers.IntegerField(help_text=_("All that wait, the late ones and today's included."))
+    assisting = serializers.IntegerField(
+        help_text=_("Beside these: where one's units assist or were called.")
+    )
 
 
 class InboxCountersSerializer(CountersSerializer):
@@ -94,4 +97,7 @@ class TasksSerializer(serializers.Serializer[Any]):
     late = TaskSerializer(many=True)
     due_today = TaskSerializer(many=True)
     open = TaskSerializer(many=True)
+    assisting = TaskSerializer(
+        many=True, help_text=_("Where one's units assist or were called, with the window of that task.")
+    )
     as_of = serializers.DateTimeField()

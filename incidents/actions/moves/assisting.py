@@ -131,7 +131,7 @@ def _finish(case: Case, kind: str, result: str, text: str) -> dict[str, Any]:
     """The open task of one's own units is done; whoever asked and the lead hear of it."""
     tasks = list(AssistTask.objects.open_in(case.incident).of(standing_of(case.person)).filter(kind=kind))
     for task in tasks:
-        case.alter(task, done_at=case.now, done_by=case.actor, result=result, tell_at=None)
+        case.end_task(task, done_by=case.actor, result=result)
     case.set(is_assisted=_others_open(case, tasks))
     case.announce([case.incident.responsible_member, *(task.asked_by for task in tasks)], text)
     return {"unit": [str(task.unit) for task in tasks]}
@@ -145,7 +145,7 @@ def _release_assist(case: Case, given: Given) -> dict[str, Any]:
         text = _("None of them has an open task here.")
         raise Invalid(text, code="wrong_assisting", errors={"assisting": [text]})
     for task in tasks:
-        case.alter(task, done_at=case.now, done_by=case.actor, is_released=True, tell_at=None)
+        case.end_task(task, done_by=case.actor, is_released=True)
     case.set(is_assisted=_others_open(case, tasks))
     case.announce([task.member for task in tasks], RELEASED)
     return {"unit": [str(task.unit) for task in tasks]}
