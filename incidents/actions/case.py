@@ -124,13 +124,13 @@ class Case(Clocks):
         limit = self.incident.procedure.spec.card_limit
         if not task.is_late:
             return due
-        return due_at(self.now, limit, self.calendar) if limit else None
+        return due_at(self.now, limit, self.reckoned.calendar) if limit else None
 
     def _running_again(self, task: AssistTask) -> dict[str, Any]:
         if not task.is_paused:
             return {}
         pauses = [*task.pauses[:-1], [task.pauses[-1][0], self.now.isoformat()]]
-        return {"pauses": pauses, "due_at": task.derived(pauses, self.calendar)}
+        return {"pauses": pauses, "due_at": task.derived(pauses)}
 
     def end_task(self, task: AssistTask, **values: Any) -> None:
         """Done or released; a lateness stays."""

@@ -8,8 +8,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from gridgov.common.ids import uuid7
-from gridgov.common.worktime import Calendar, Entry, Kind, derive
-from grids.models import Grid
+from gridgov.common.worktime import Entry, Kind, derive
+from grids.models import Grid, WorkingTime
 from incidents.enums import AssistKind, Status
 from incidents.models.incident import Incident
 from incidents.models.time import limit_of
@@ -37,6 +37,7 @@ class AssistTask(models.Model):
     limit_n = models.PositiveIntegerField(null=True)
     limit_unit = models.CharField(max_length=15, blank=True)
     until = models.DateTimeField(null=True)  # or the deadline that a person set
+    calendar_key = models.CharField(max_length=16, blank=True)  # the WorkingTime that it is reckoned with
     pauses = models.JSONField(default=list)  # [[from, to], …]; the last `to` is None while it stands still
     due_at = models.DateTimeField(_("due"), null=True)  # follows from limit, pauses and calendar
     tell_at = models.DateTimeField(
@@ -102,14 +103,14 @@ class AssistTask(models.Model):
         """For the words of the time left."""
         return Status.SUSPENDED if self.is_paused else ""
 
-    def derived(self, pauses: Sequence[Sequence[str | None]], calendar: Calendar) -> datetime | None:
+    def derived(self, pauses: Sequence[Sequence[str | None]]) -> datetime | None:
         """When it is due with these pauses."""
         rows = [Entry(Kind.START, self.asked_at, limit_of(self.limit_n, self.limit_unit), self.until)]
         for start, end in pauses:
             rows.append(Entry(Kind.PAUSE, datetime.fromisoformat(str(start))))
             if end is not None:
                 rows.append(Entry(Kind.RESUME, datetime.fromisoformat(end)))
-        return derive(rows, calendar).at
+        return derive(rows, WorkingTime.objects.of_clock(self.calendar_key, self.township_code)).at
 
 
 class AssistTold(models.Model):

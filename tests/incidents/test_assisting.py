@@ -9,7 +9,6 @@ from django.urls import reverse
 from gridgov.common import clock as gridgov_clock
 from gridgov.common.errors import Conflict, Forbidden, Invalid
 from gridgov.common.models import User
-from grids.models import Calendar
 from incidents.actions import sweep_assisting
 from incidents.enums import AssistKind, PartRole
 from incidents.loop_check import breaches
@@ -169,7 +168,7 @@ def test_clock_of_an_assisting_unit_stands_while_the_matter_is_suspended(town, l
     after = task_of(led, town.departments[1])
     assert not after.is_paused
     assert after.due_at == after.tell_at > before.due_at
-    assert after.derived(after.pauses, Calendar.objects.of(town.code)) == after.due_at
+    assert after.derived(after.pauses) == after.due_at
     assert list(breaches()) == []
 
 

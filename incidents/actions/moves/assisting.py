@@ -88,6 +88,7 @@ def _task(case: Case, unit: Grid | Department, kind: str, deadline: Any, note: s
         limit_n=limit.n if limit else None,
         limit_unit=limit.unit if limit else "",
         until=deadline,
+        calendar_key=case.reckoned.key if limit else "",
         due_at=due,
         tell_at=due,
         township_code=incident.township_code,
