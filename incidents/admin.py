@@ -30,7 +30,7 @@ from incidents.permissions import may_see_requester, obligatory, owed_before_clo
 from incidents.querysets import RELATED
 from incidents.spec_form import SpecForm, said
 from incidents.templatetags.matters import time_left
-from incidents.views.matter import offers_for, take
+from incidents.views.matter import offers_for, people_near, take
 from incidents.workflow import OTHER_ROWS, TRANSITIONS
 
 MOST_AT_ONCE = 100  # as ids in an address
@@ -175,8 +175,10 @@ class IncidentAdmin(ScopedAdmin):
         obj.shows_requester = may_see_requester(user, obj)
         refused = getattr(request, "refused_action", None)
         owed = owed_before_closing(obj) if obj.is_open else []
+        people = people_near(user, obj)
         context |= {
-            "offers": offers_for(user, obj, owed, refused),
+            "offers": offers_for(user, obj, owed, refused, people),
+            "people": people,
             "owed": owed,
             "title": str(obj),
             "subtitle": None,
@@ -198,7 +200,13 @@ class IncidentAdmin(ScopedAdmin):
         user: Any = request.user
         required = obligatory(incident, action, user)
         form = ActionForm(
-            request.POST, request.FILES, user=user, incident=incident, action=action, requires=required
+            request.POST,
+            request.FILES,
+            user=user,
+            incident=incident,
+            action=action,
+            requires=required,
+            people=people_near(user, incident),
         )
         try:
             take(request, incident, action, form)

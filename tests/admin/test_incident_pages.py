@@ -126,6 +126,22 @@ def test_dispatch_offers_only_grids_below(client, town):
     assert matter.status == "accepted"
 
 
+def test_step_of_somebody_else_is_entered_here_too(client, town):
+    matter = incident(town)
+    login(client, town.village_head)
+    page = client.get(change(matter))
+    assert 'list="people"' in page.text
+    worker = next(name for name, member in page.context["people"].items() if member == town.worker.member)
+    said = {"on_behalf_of": worker, "channel": "wechat", "happened_at": ""}
+    assert client.post(act(matter, "accept"), {**typed(page, "accept"), **said}).status_code == 302
+    row = Transition.objects.get(incident=matter, action="accept")
+    assert (row.actor, row.entered_by, row.channel) == (
+        town.worker.member,
+        town.village_head.member,
+        "wechat",
+    )
+
+
 def test_selected_matters_lead_to_the_page_of_bulk_actions(client, town, other):
     mine, foreign = incident(town, escalate=True), incident(other, escalate=True)
     login(client, town.village_head)
