@@ -1,7 +1,9 @@
 """A small town that is ready to work."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
+from gridgov.common import clock
 from gridgov.common.models import User
 from gridgov.plans.actions import set_up
 from gridgov.plans.schema import chinese_number
@@ -12,6 +14,7 @@ from grids.querysets import forget_calendars
 from incidents.models import Category
 from members.enums import RoleCode
 from members.models import Appointment, Department
+from tests.factories.again import built
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,15 @@ def township(
     """
     forget_calendars()
     named = [(f"{code}{200 + number}", f"{chinese_number(number)}村") for number in range(1, villages + 1)]
-    town = set_up(code=code, name=name, villages=named, plan=6, started_on=first_day())
-    accounts = seed(township=town, hashes={}, groups=villages * groups_per_village, limits=limits)
+    groups = villages * groups_per_village
+
+    def build() -> dict[str, int]:
+        town = set_up(code=code, name=name, villages=named, plan=6, started_on=first_day())
+        people = seed(township=town, hashes={}, groups=groups, limits=limits)
+        return {account: user.pk for account, user in people.items()}
+
+    ids = built((code, name, villages, groups, limits, _stands_at()), build)
+    accounts = {user.pk: user for user in User.objects.filter(pk__in=[ids["township2"], ids["admin"]])}
     below = list(Grid.objects.filter(township_code=code).exclude(pk=code).for_list())
     people = _people(code)
     first, second = (f"{code}{200 + number}" for number in (1, min(2, villages)))
@@ -83,7 +93,7 @@ def township(
         departments=list(Department.objects.filter(township=code)),
         categories={it.code: it for it in Category.objects.filter(township=code).select_related("procedure")},
         clerk=people[code, RoleCode.CLERK],
-        clerk2=accounts["township2"],
+        clerk2=accounts[ids["township2"]],
         village_head=people[first, RoleCode.VILLAGE_HEAD],
         village_head2=people[second, RoleCode.VILLAGE_HEAD],
         worker=people.get((f"{first}001", RoleCode.WORKER), people[first, RoleCode.VILLAGE_HEAD]),
@@ -94,8 +104,14 @@ def township(
         leader=people[code, RoleCode.LEADER],
         contact_leader=people[first, RoleCode.CONTACT_LEADER],
         auditor=people[code, RoleCode.AUDITOR],
-        admin=accounts["admin"],
+        admin=accounts[ids["admin"]],
     )
+
+
+def _stands_at() -> datetime | None:
+    """Where the clock has been stopped; rows made at any moment of a running clock are as good as each other."""
+    now = clock.now()
+    return now if abs(now - datetime.now(UTC)) > timedelta(seconds=5) else None
 
 
 def _people(code: str) -> dict[tuple[str, str], User]:
