@@ -19,6 +19,7 @@ from incidents.actions import (
     sweep,
     sweep_assisting,
     tell_daily_lists,
+    warn_soon,
 )
 from incidents.models import Upload
 
@@ -31,7 +32,7 @@ def sweep_overdue() -> int:
     """What is late goes up one level; before that, what waited long enough goes on."""
     done: dict[str, int] = {}
     failed = []
-    for part in (resume_due, remind_replies, follow_years, sweep, sweep_assisting):
+    for part in (resume_due, remind_replies, follow_years, sweep, sweep_assisting, warn_soon):
         try:
             done[part.__name__] = part()
         except DATABASE_TROUBLE:

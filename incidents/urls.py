@@ -14,6 +14,7 @@ from incidents.views import (
     phone,
     public,
     report,
+    rising,
     similar,
     uploads,
 )
@@ -27,6 +28,7 @@ urlpatterns = [
     path("bulk/<uuid:batch>/undo/", bulk.undo, name="bulk-undo"),
     path("new/", report.report, name="new"),
     path("phone/", phone.phone, name="phone"),
+    path("rising/", rising.rising, name="rising"),
     path("similar/", similar.similar, name="similar"),
     path("import/", importing.start, name="import"),
     path("import/template/", importing.template, name="import-template"),

@@ -326,6 +326,7 @@ class HeartbeatAdmin(TechnicalAdmin):
         "sweep": _("looking for what is late"),
         "outbox": _("sending what must leave gridgov"),
         "search": _("noting what is searched for"),
+        "yellow": _("warning before a deadline"),
         "clock-confirmed": _("the system time was confirmed"),
     }
     list_display = ("work", "at")

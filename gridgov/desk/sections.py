@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -24,11 +24,11 @@ from gridgov.desk.waiting import counters
 from grids.enums import Kind, Verb
 from grids.models import Calendar, Grid
 from grids.querysets import Place, any_of, managed_townships, places_of
-from incidents.due import moment
 from incidents.enums import PartRole, Status
-from incidents.models import AssistTask, Escalation, Incident, Part, Transition
+from incidents.models import AssistTask, Incident, Part, Transition
 from incidents.querysets import ListFilters
 from incidents.receipts import receipts_of
+from incidents.rising import red_cards, went_up
 from incidents.search.similar import root_causes
 from incidents.steps import REPORT
 from inspections.permissions import can_patrol_somewhere
@@ -74,9 +74,10 @@ def sections_of(user: User) -> dict[str, Any]:
     if villages:
         found["groups"] = groups_of(villages)
     if towns or villages:
-        found |= {"went_up": went_up(sees), "causes": root_causes(sees)}
+        found |= {"went_up": went_up(sees, TASKS), "causes": root_causes(sees)}
     watched = towns_to_watch(user)
     if watched:
+        found["red_cards"] = red_cards(watched, TASKS)
         found["neglected"] = counts_of(watched)
     if towns:
         found |= {"trend": trend(towns[0]), "villages": villages_side_by_side(towns[0])}
@@ -311,43 +312,3 @@ def villages_side_by_side(township_code: str) -> dict[str, Any]:
         "urls": [row.url for row in rows],
     }
     return {"rows": rows, "chart": chart}
-
-
-# --- what went up ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class WentUp:
-    at: datetime
-    incident: Incident
-    why: str
-    is_red: bool = False
-
-
-def went_up(places: Sequence[Place], most: int = TASKS) -> list[WentUp]:
-    """The last 24 hours: what was told to the level above because it was late, and what a person passed up."""
-    since = clock.now() - timedelta(hours=24)
-    towns = {place.code[:9] for place in places}
-    inside = any_of(places, prefix="incident__", grid="grid")
-    cards = Escalation.objects.filter(inside, township_code__in=towns, told_at__gte=since)
-    cards = cards.select_related("incident", "told_grid", "late_grid", "late_department").order_by("-told_at")
-    passed = Transition.objects.standing().filter(
-        inside, township_code__in=towns, action="escalate", happened_at__gte=since, user__isnull=False
-    )
-    passed = passed.select_related("incident", "to_grid", "actor").order_by("-happened_at")
-    found = [WentUp(card.told_at, card.incident, _why_told(card), card.is_red) for card in cards[:most]]
-    found += [WentUp(row.happened_at, row.incident, _why_passed(row)) for row in passed[:most]]
-    return sorted(found, key=lambda one: one.at, reverse=True)[:most]
-
-
-def _why_told(card: Escalation) -> str:
-    return _("%(unit)s is late (due %(due)s); %(told)s was told") % {
-        "unit": card.late_grid or card.late_department,
-        "due": moment(card.due_at),
-        "told": card.told_grid,
-    }
-
-
-def _why_passed(row: Transition) -> str:
-    values = {"person": row.actor, "unit": row.to_grid, "reason": row.note}
-    return _("%(person)s passed it up to %(unit)s: %(reason)s") % values

@@ -22,6 +22,7 @@ from incidents.actions.searching import index_waiting
 from incidents.actions.sweeping import sweep
 from incidents.actions.voice import answer_feedback
 from incidents.actions.waking import remind_replies, resume_due
+from incidents.actions.warning import warn_soon
 
 __all__ = [
     "NewProcedure",
@@ -55,4 +56,5 @@ __all__ = [
     "sweep_assisting",
     "tell_daily_lists",
     "undo_together",
+    "warn_soon",
 ]

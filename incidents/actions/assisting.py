@@ -18,6 +18,7 @@ from incidents.actions.sweeping import Cards, People
 from incidents.actions.webhooks import tell_outside
 from incidents.enums import PartRole
 from incidents.models import AssistTask, AssistTold, Incident, Part, Transition
+from incidents.models.time import limit_of
 from incidents.workflow import ASSIST_OVERDUE, Rung, department_rungs, rungs
 from members.enums import MessageKind
 from members.models import Appointment, InboxMessage
@@ -56,7 +57,9 @@ def _tell_next(tasks: Sequence[AssistTask], at: datetime) -> int:
         if rung is None:
             continue
         holder = people.holder(rung)
-        task.tell_at = None if rung.is_red else cards.due(task.incident)
+        task.tell_at = (
+            None if rung.is_red else cards.due(task.incident, limit_of(task.limit_n, task.limit_unit))
+        )
         rows.append(
             AssistTold(task=task, level=rung.level, told_grid_id=rung.code, told_member=holder, told_at=at)
         )

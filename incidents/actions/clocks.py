@@ -14,7 +14,7 @@ from grids.querysets import Reckoned
 from incidents.actions.traces import Traces
 from incidents.enums import Purpose
 from incidents.models import ClockEvent, Escalation, ExtensionRequest, Incident, Stage
-from incidents.models.time import TOTAL_NUMBER
+from incidents.models.time import TOTAL_NUMBER, limit_of
 from incidents.steps import DEPARTMENT, level_of
 from incidents.workflow import STAGE_STANDS, TOTAL_STANDS, is_open
 
@@ -77,6 +77,8 @@ class Clocks:
                 level_of(grid.code) if grid else DEPARTMENT,
                 dispatched=incident.dispatcher_grid_id is not None,
             )
+            if limit is None and self.was_late and purpose == Purpose.HANDLE:
+                limit = self._failed_limit()
         stage = Stage(
             incident=incident,
             number=incident.last_stage + 1,
@@ -99,6 +101,11 @@ class Clocks:
         self.begun.append(stage)
         self.set(stage=stage.number, last_stage=stage.number)
         self.set_due(stage.due_at)
+
+    def _failed_limit(self) -> Limit | None:
+        """A unit without a limit of its own that takes over from one that was late has the limit that was missed."""
+        failed = self.current_stage()
+        return limit_of(failed.limit_n, failed.limit_unit)
 
     def end_stage(self) -> None:
         """Stops the running clock; a request for more time lapses with it."""
@@ -177,7 +184,7 @@ class Clocks:
         late = last is not None and is_late(self.incident.due_at, self.now)
         self.set(is_late=late)
         if last is not None and late:
-            self.set(escalate_at=self._card_again(last))
+            self.set(escalate_at=self._card_again(last, stage))
         if last is not None:
             self._set_cards(told, None if late else self.now)
 
@@ -189,9 +196,9 @@ class Clocks:
         if rows:
             self.cards.append((rows, settled_at))
 
-    def _card_again(self, told: Escalation) -> datetime | None:
+    def _card_again(self, told: Escalation, stage: Stage) -> datetime | None:
         """Levels told stay told. The next one waits for the card given, or for a new one if that ran out meanwhile."""
-        limit = self.incident.procedure.spec.card_limit
+        limit = self.incident.procedure.spec.card_limit or limit_of(stage.limit_n, stage.limit_unit)
         if told.card_due_at is None or limit is None or told.card_due_at > self.now:
             return told.card_due_at
         return due_at(self.now, limit, self.reckoned.calendar)

@@ -23,7 +23,8 @@ from gridgov.common.worktime import Limit, due_at
 from grids.models import Calendar
 from incidents.actions.webhooks import tell_outside
 from incidents.enums import Level
-from incidents.models import Escalation, Incident, Part, Procedure, Transition
+from incidents.models import Escalation, Incident, Part, Procedure, Stage, Transition
+from incidents.models.time import limit_of
 from incidents.steps import DEPARTMENT, level_of
 from incidents.workflow import OVERDUE, Rung, department_rungs, rungs
 from members.actions import pass_on
@@ -68,8 +69,7 @@ class _Batch:
 
 
 def _tell_next(rows: Sequence[Incident], at: datetime) -> int:
-    told = _told_levels(rows)
-    steps = {row.pk: _next_rung(row, told[row.pk]) for row in rows}
+    steps = next_rungs(rows)
     people = People(rung for rung in steps.values() if rung is not None)
     cards = Cards(at, rows)
     out = _Batch()
@@ -82,6 +82,12 @@ def _tell_next(rows: Sequence[Incident], at: datetime) -> int:
         _write(out, _Told(row, rung, people.holder(rung), cards.mode(row), card_due, at))
     _save(out)
     return len(out.escalations)
+
+
+def next_rungs(rows: Sequence[Incident]) -> dict[UUID, Rung | None]:
+    """Incident -> who is told next of the stage that it is in; None: nobody is left. One query."""
+    told = _told_levels(rows)
+    return {row.pk: _next_rung(row, told[row.pk]) for row in rows}
 
 
 def _told_levels(rows: Sequence[Incident]) -> dict[UUID, set[str]]:
@@ -136,15 +142,34 @@ class Cards:
         self.at = at
         ids = {row.procedure_id for row in rows}
         self.specs = {p.pk: p.spec for p in Procedure.objects.filter(pk__in=ids)}
+        self.own = self._limits_of_stages(
+            row for row in rows if self.specs[row.procedure_id].card_limit is None
+        )
         self.known: dict[tuple[str, str, Limit], datetime] = {}
 
     def mode(self, row: Incident) -> str:
         unit = level_of(str(row.responsible_grid_id)) if row.responsible_grid_id else DEPARTMENT
         return self.specs[row.procedure_id].overdue_at(unit, dispatched=row.dispatcher_grid_id is not None)
 
-    def due(self, row: Incident) -> datetime | None:
+    @staticmethod
+    def _limits_of_stages(rows: Iterable[Incident]) -> dict[UUID, Limit | None]:
+        """Where the procedure gives no limit to a level that is told, it takes that of the stage that failed."""
+        stage = {row.pk: row.stage for row in rows}
+        if not stage:
+            return {}
+        found = Stage.objects.filter(incident__in=list(stage)).only(
+            "incident", "number", "limit_n", "limit_unit"
+        )
+        return {
+            it.incident_id: limit_of(it.limit_n, it.limit_unit)
+            for it in found
+            if it.number == stage[it.incident_id]
+        }
+
+    def due(self, row: Incident, failed: Limit | None = None) -> datetime | None:
+        """`failed`: the limit that was missed, where it is not that of the matter's own stage."""
         spec = self.specs[row.procedure_id]
-        limit = spec.card_limit
+        limit = spec.card_limit or failed or self.own.get(row.pk)
         if limit is None:
             return None
         key = (row.township_code, spec.calendar, limit)

@@ -156,6 +156,11 @@ class Escalation(models.Model):
         indexes = [
             models.Index(fields=["told_grid", "-told_at"], name="escalation_told"),
             models.Index(fields=["township_code", "-told_at"], name="escalation_township"),
+            models.Index(
+                fields=["told_grid", "told_at"],
+                condition=Q(is_red=True, settled_at__isnull=True),
+                name="escalation_red",
+            ),
         ]
 
     def __str__(self) -> str:
