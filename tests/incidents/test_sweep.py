@@ -139,11 +139,13 @@ def test_late_township_is_told_to_its_leader(town, new, clock):
     assert Escalation.objects.get().is_red
 
 
-def test_without_card_limit_only_the_first_level_is_told(town, new, clock):
+def test_without_card_limit_a_level_has_the_limit_that_was_missed(town, new, clock):
     ruled(town, limits={"group": {"n": 1, "unit": "hours"}})
     incident = new("dispute")
-    clock("2026-11-23T10:01")
-    assert sweep() == 1
+    for moment in ("2026-11-23T10:01", "2026-11-23T11:02", "2026-11-23T12:03"):
+        clock(moment)
+        assert sweep() == 1
+    assert [level for _stage, level, _code in told(incident)] == ["village", "township", "leader"]
     clock("2027-11-23T10:01")
     assert sweep() == 0
     assert (again(incident).escalate_at, again(incident).is_late) == (None, True)
