@@ -32,6 +32,7 @@ ROOM_FILES = {
 # Files a room has beyond the common names: each with the reason why none of those would do.
 EXTRA_FILES = {
     "incidents/due.py": "why a deadline is what it is, in sentences: read by pages and REST, writes nothing",
+    "incidents/rising.py": "what went up and will go up, over deadlines, cards and history: read by desk and page, writes nothing",
     "incidents/receipts.py": "what has arrived, over reports and photos: read by REST and the desk, writes nothing",
     "incidents/steps.py": "the steps of a procedure as data, pure: the vocabulary of workflow.py, which is long enough",
     "incidents/spec_form.py": "the form of a procedure is built from its spec; beside the forms of matters it is one too many",
