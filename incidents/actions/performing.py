@@ -41,19 +41,25 @@ def perform(
     version: int | None = None,
     batch: UUID | None = None,
     on_behalf_of: Member | None = None,
+    unknown: DomainError | None = None,
     **arguments: Any,
 ) -> Outcome:
     """Makes one move of the table on `incident` (as read by the caller, or at `version`). `on_behalf_of`: whoever acted;
     that person must stand where the move asks, and `user` be one who may enter for them.
 
-    `batch` ties the steps of one bulk action together. Raises, in this order: IdempotencyConflict or a replay,
+    `batch` ties the steps of one bulk action together. `unknown`: what the caller could not find of what was named; it is
+    raised once nothing else stands in the way. Raises, in this order: IdempotencyConflict or a replay,
     Forbidden, Conflict (state or lost race), Invalid.
     """
     try:
         with transaction.atomic():
             person = acting(user, on_behalf_of)
             entry = {} if person is user else {"on_behalf_of": on_behalf_of}
-            given = _checked(person, incident, TRANSITIONS[action], version, {**arguments, **entry})
+            move = TRANSITIONS[action]
+            _must_be_possible(person, incident, move, version)
+            if unknown is not None:
+                raise unknown
+            given = _checked(person, incident, move, {**arguments, **entry})
             _carry_out(
                 Case(incident, user=user, actor=standing_of(person).member, action=action, person=person),
                 given,
@@ -70,15 +76,17 @@ def perform(
     return Outcome(incident)
 
 
-def _checked(
-    user: User, incident: Incident, move: Move, version: int | None, arguments: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    """The arguments really given, after everything that can refuse the move has been asked, in order."""
+def _must_be_possible(user: User, incident: Incident, move: Move, version: int | None) -> None:
+    """Right, state, version: in this order, before anything is said of the arguments."""
     refused = refusal(user, incident, move)
     if refused is not None:
         raise refused
     if version is not None and version != incident.version:
         raise Conflict(_("It has changed since you read it; look at it again."), code="stale_version")
+
+
+def _checked(user: User, incident: Incident, move: Move, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The arguments really given, looked at."""
     given = {name: value for name, value in arguments.items() if value not in (None, "", [], ())}
     _check_arguments(user, incident, move, given)
     return given

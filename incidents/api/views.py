@@ -275,24 +275,19 @@ def carry_out(
     for name in NAMED.keys() & given.keys():
         try:
             given[name] = NAMED[name](user, incident, given[name])
-        except (
-            Invalid
-        ) as error:  # told only if nothing else stands in the way: replay, right and state come first
-            unknown, given[name] = error, None
-    try:
-        return perform(
-            user=user,
-            incident=incident,
-            action=action,
-            client_uuid=client_uuid,
-            body_hash=content,
-            batch=batch,
-            **given,
-        )
-    except Invalid:
-        if unknown is not None:
-            raise unknown from None
-        raise
+        except Invalid as error:
+            unknown = error
+    found = {name: value for name, value in given.items() if unknown is None or name not in NAMED}
+    return perform(
+        user=user,
+        incident=incident,
+        action=action,
+        client_uuid=client_uuid,
+        body_hash=content,
+        batch=batch,
+        unknown=unknown,
+        **found,
+    )
 
 
 class IncidentHistory(View):
