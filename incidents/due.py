@@ -11,11 +11,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from gridgov.common import clock
+from gridgov.common.worktime import Calendar as WorkCalendar
 from gridgov.common.worktime import Due, Entry, Kind, Limit, Step, StepKind, Unit, derive, in_force, is_late
 from grids.models import Calendar
+from incidents.enums import Purpose
 from incidents.models import Incident, Stage, Transition
 from incidents.models.time import TOTAL_NUMBER, limit_of
-from incidents.workflow import STAGE_STANDS, TOTAL_STANDS
+from incidents.workflow import STAGE_STANDS, TOTAL_STANDS, ProcedureSpec
 
 STAGE, TOTAL, EXTERNAL, NONE = "stage", "total", "external", "none"
 
@@ -71,6 +73,33 @@ def explain(incident: Incident, start: datetime | None = None) -> Explanation:
     due_at, source, deciding = min(dated, key=lambda found: found[0])
     lines = _headline(incident, due_at, source, dated, asked=start is not None) + deciding.lines
     return Explanation(due_at, incident.is_open and deciding.running, source, lines, shown)
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """One limit of a procedure, and what it would come to. `key`: a unit's level or a purpose; `limit` "" where there is none."""
+
+    key: str
+    limit: str
+    due_at: datetime | None
+    lines: list[str]
+
+
+UNITS = ("group", "village", "township", "department")
+
+
+def foresee(spec: ProcedureSpec, start: datetime, calendar: WorkCalendar) -> list[Foreseen]:
+    """When each limit of a procedure would end if its clock began at `start`; of units also those without one."""
+    limits = {unit: spec.limit_for(Purpose.HANDLE, unit) for unit in UNITS}
+    limits |= {key: limit.limit for key, limit in spec.limits.items() if key not in limits}
+    found = []
+    for key, limit in limits.items():
+        if limit is None:
+            found.append(Foreseen(key, "", None, [no_deadline()]))
+            continue
+        derived = derive([Entry(Kind.START, start, limit)], calendar)
+        found.append(Foreseen(key, limit_text(limit), derived.at, sentences(derived.steps)))
+    return found
 
 
 def no_deadline() -> str:

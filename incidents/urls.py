@@ -4,6 +4,7 @@ from django.urls import path
 
 from incidents.views import (
     bulk,
+    foreseen,
     importing,
     lists,
     matter,
@@ -29,6 +30,7 @@ urlpatterns = [
     path("new/", report.report, name="new"),
     path("phone/", phone.phone, name="phone"),
     path("rising/", rising.rising, name="rising"),
+    path("when-due/", foreseen.foreseen, name="when-due"),
     path("similar/", similar.similar, name="similar"),
     path("import/", importing.start, name="import"),
     path("import/template/", importing.template, name="import-template"),

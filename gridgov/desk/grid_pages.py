@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from grids.enums import Kind, Verb
 from grids.models import Grid, Tier, Township
-from grids.querysets import holds, lineage, places_of
+from grids.querysets import holds, lineage, managed_townships, places_of
 from members.models import Appointment, Post
 
 
@@ -49,6 +49,7 @@ def tree(request: HttpRequest) -> HttpResponse:
     grids = list(Grid.objects.visible_to(request.user).active().order_by("code"))  # type: ignore[arg-type]
     context = {
         "township": township,
+        "sets": township is not None and township.pk in managed_townships(request.user),
         "levels": levels(township) if township else [],
         "branches": branches(grids),
     }

@@ -165,6 +165,7 @@ ROUTES: Mapping[str, Route] = {
     "incidents/bulk/<uuid:batch>/undo/": route("405", "302 PASSED / 404", "batch", bodies.a_call),
     "incidents/new/": route("200 REPORTS / 403", "302 NAMES / 400 REPORTS / 403", "", bodies.a_report, "grid"),
     "incidents/phone/": route("200 REPORTS / 403", "400 REPORTS / 403"),
+    "incidents/when-due/": route("200 SETTERS / 403", "405"),
     "incidents/rising/": route("200 SIGHTED / 403", "405"),
     "incidents/similar/": route("200 REPORTS / 403", "405"),
     "incidents/import/": route("200 IMPORTS / 403", "200 IMPORTS / 403"),
