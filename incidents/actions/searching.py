@@ -36,7 +36,7 @@ def index_waiting(*, most: int = MOST) -> int:
         Incident.objects.filter(search_stale=True)
         .select_related("requester")
         .prefetch_related("parties")
-        .order_by("reported_at", "id")
+        .order_by("township_code", "reported_at", "id")
     )
     if connection.features.has_select_for_update:
         rows = rows.select_for_update(of=("self",))

@@ -186,7 +186,9 @@ class Incident(Listed, Repeatable):
             ),
             models.Index(fields=["escalate_at"], condition=Q(escalate_at__isnull=False), name="inc_escalate"),
             models.Index(
-                fields=["reported_at", "id"], condition=Q(search_stale=True), name="inc_search_stale"
+                fields=["township_code", "reported_at", "id"],
+                condition=Q(search_stale=True),
+                name="inc_search_stale",
             ),
         ]
 
