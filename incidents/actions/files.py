@@ -14,10 +14,11 @@ from django.utils.translation import gettext as _
 
 from gridgov.common import images
 from gridgov.common.enums import FileKind
-from gridgov.common.errors import Invalid
+from gridgov.common.errors import Forbidden, Invalid
 from gridgov.common.files import BadFile, clean_name, file_type
 from incidents.actions.result import replay_of
 from incidents.models import Incident, Upload
+from incidents.permissions import may_send_files
 
 if TYPE_CHECKING:
     from gridgov.common.models import User
@@ -37,7 +38,7 @@ def attach(
     must `kind` where one is given.
 
     A photo is stored as a new encoding without EXIF and place, anything else as it came, under its cleaned `name`.
-    Looking at it happens before the transaction. Raises BadFile, BadImage, Invalid.
+    Looking at it happens before the transaction. Raises Forbidden, BadFile, BadImage, Invalid.
     """
     content_hash = hashlib.sha256(
         f"{sha256.lower()}|{kind}|{incident_client_uuid or ''}".encode()
@@ -45,6 +46,8 @@ def attach(
     found = replay_of(Upload, "uploader", user, client_uuid, content_hash)
     if found is not None:
         return found, True
+    if not may_send_files(user):
+        raise Forbidden(_("You neither report nor work on matters here."))
     if sha256_of(file) != sha256.lower():
         text = _("The file did not arrive whole; send it again.")
         raise Invalid(text, code="sha256_mismatch", errors={"sha256": [text]})

@@ -80,7 +80,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=60, verbose_name='name')),
                 ('url', models.URLField(max_length=500, verbose_name='address')),
-                ('secret', models.CharField(default=incidents.models.exchange.new_secret, editable=False, max_length=64)),
+                ('secret', models.CharField(default=incidents.models.exchange.new_salt, editable=False, max_length=64)),
                 ('events', models.JSONField(blank=True, default=list, verbose_name='events')),
                 ('is_active', models.BooleanField(default=True, verbose_name='in use')),
                 ('created_at', models.DateTimeField(default=gridgov.common.clock.now, editable=False, verbose_name='created')),

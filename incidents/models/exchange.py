@@ -1,9 +1,11 @@
 """Who outside is told what happens, and who outside may report: webhooks, keys of the Open311 address."""
 
 import secrets
+from base64 import urlsafe_b64encode
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from gridgov.common import clock
@@ -15,12 +17,15 @@ from incidents.models.incident import Incident
 from incidents.querysets import PublicRequestQuerySet, ServiceKeyQuerySet, WebhookTargetQuerySet
 
 
-def new_secret() -> str:
+def new_salt() -> str:
     return secrets.token_urlsafe(32)
 
 
 class WebhookTarget(models.Model):
-    """An address that hears of what happens in a township, signed with its secret. `events`: empty means all."""
+    """An address that hears of what happens in a township, signed with its secret. `events`: empty means all.
+
+    The secret itself is kept nowhere: it follows from `salt` and the installation's SECRET_KEY.
+    """
 
     township = models.ForeignKey(
         Grid,
@@ -31,7 +36,7 @@ class WebhookTarget(models.Model):
     )
     name = models.CharField(_("name"), max_length=60)
     url = models.URLField(_("address"), max_length=500)
-    secret = models.CharField(max_length=64, default=new_secret, editable=False)
+    salt = models.CharField(max_length=64, default=new_salt, editable=False)
     events = models.JSONField(_("events"), default=list, blank=True)
     is_active = models.BooleanField(_("in use"), default=True)
     created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
@@ -47,6 +52,13 @@ class WebhookTarget(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def secret(self) -> str:
+        digest = salted_hmac(
+            "gridgov.webhook", f"{self.township_id}:{self.salt}", algorithm="sha256"
+        ).digest()
+        return urlsafe_b64encode(digest).decode().rstrip("=")
 
     def clean(self) -> None:
         try:

@@ -57,6 +57,13 @@ def can_import(user: User) -> bool:
     return works and any(place.kind == Kind.TOWNSHIP for place in places_of(user)[Verb.COORDINATE])
 
 
+def may_send_files(user: User) -> bool:
+    """Whoever reports or works on matters somewhere; an officer works by part."""
+    standing, places = standing_of(user), places_of(user)
+    works = any(places[verb] for verb in (Verb.REPORT, Verb.HANDLE, Verb.COORDINATE))
+    return standing.member is not None and (works or bool(standing.departments))
+
+
 def stands(user: User, incident: Incident, move: Move) -> bool:
     """Whether the user stands where the move asks, whatever the state."""
     if standing_of(user).member is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from django.conf import settings
@@ -47,7 +47,7 @@ def pass_on(messages: Sequence[InboxMessage], *, urgent: bool = False) -> None:
                 channel.kinds and message.kind not in channel.kinds
             ):
                 continue
-            key = f"{NOTICE}:{channel.pk}:{message.key}"[:200]
+            key = _key(channel.pk, message.key)
             found[key] = OutboxMessage(
                 topic=NOTICE,
                 key=key,
@@ -62,6 +62,22 @@ def pass_on(messages: Sequence[InboxMessage], *, urgent: bool = False) -> None:
             )
     if found:
         enqueue_all(found.values())
+
+
+def recall(*, members: Collection[str], key: str) -> int:
+    """What these members were told under `key` is not sent any more, as far as it still waits; returns how many."""
+    heard = [channel for channels in _channels().values() for channel in channels]
+    keys = [
+        _key(channel.pk, key) for channel in heard if channel.member is None or str(channel.member) in members
+    ]
+    if not keys:
+        return 0
+    waiting = OutboxMessage.objects.filter(key__in=keys, sent_at=None, dead_at=None)
+    return waiting.delete()[0]
+
+
+def _key(channel: int, key: str) -> str:
+    return f"{NOTICE}:{channel}:{key}"[:200]
 
 
 def _working_moment(township_code: str, now: datetime) -> datetime:

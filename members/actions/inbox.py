@@ -8,7 +8,7 @@ from django.db.models.functions import Coalesce
 
 from gridgov.common import clock
 from gridgov.common.models import User
-from members.actions.channels import pass_on
+from members.actions.channels import pass_on, recall
 from members.enums import MessageKind
 from members.models import InboxMessage, Member
 
@@ -38,9 +38,11 @@ def tell(
 
 
 def withdraw(*, members: Iterable[UUID | str], key: str) -> int:
-    """What these members were told under `key` no longer holds: it stays, marked, and is nothing new any more."""
-    now = clock.now()
-    told = InboxMessage.objects.filter(member__in=list(members), key=key, withdrawn_at=None)
+    """What these members were told under `key` no longer holds: it stays, marked, and is nothing new any more. What still
+    waits to leave by another channel does not leave."""
+    now, told_to = clock.now(), list(members)
+    recall(members=[str(member) for member in told_to], key=key)
+    told = InboxMessage.objects.filter(member__in=told_to, key=key, withdrawn_at=None)
     return told.update(withdrawn_at=now, read_at=Coalesce("read_at", Value(now, DateTimeField())))
 
 

@@ -229,3 +229,13 @@ def test_too_large_a_form_is_refused_before_it_is_read(town, api, reported, sett
 
 def test_json_is_no_form(town, api):
     problem(api(town.worker).post(f"{API}uploads/", {}, format="json"), 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("who", ["leader", "contact_leader", "assessor", "auditor", "admin"])
+def test_whoever_neither_reports_nor_handles_sends_no_file(town, api, who):
+    problem(send(api(getattr(town, who)), form(str(uuid.uuid4()))), 403, "forbidden")
+    assert not Upload.objects.exists()
+
+
+def test_department_officer_sends_files(town, api):
+    assert send(api(town.officer), form(str(uuid.uuid4()))).status_code == 201

@@ -146,3 +146,14 @@ def test_another_process_follows_within_half_a_minute(town, target, clock):
     clock("2026-11-23T09:00:31")
     incident(town)
     assert OutboxMessage.objects.count() == 2
+
+
+def test_secret_stands_nowhere_in_the_database_and_belongs_to_the_installation(town, target, settings):
+    kept = json.dumps(list(WebhookTarget.objects.values()), default=str)
+    assert target.secret not in kept
+    assert len(target.secret) >= 43
+    other = WebhookTarget.objects.create(township=town.grid, name="市平台", url="https://hook.example.cn/b")
+    assert other.secret != target.secret
+    before = target.secret
+    settings.SECRET_KEY = "another installation's key"
+    assert target.secret != before

@@ -10,11 +10,11 @@ from gridgov.common.channels import checked_channel, shown
 from gridgov.common.clock import SHANGHAI
 from gridgov.common.errors import Invalid
 from gridgov.common.models import OutboxMessage
-from incidents.actions import sweep
-from members.actions import forget_channels, send_test_notice, tell
+from incidents.actions import perform, sweep
+from members.actions import forget_channels, send_test_notice, tell, withdraw
 from members.enums import MessageKind
 from members.models import NoticeChannel
-from tests.factories import incident, township
+from tests.factories import act, fresh, incident, township
 from tests.factories.receiver import receiver
 
 
@@ -171,3 +171,21 @@ def test_only_the_channels_that_are_named_are_taken(url):
 def test_the_channels_that_offices_use_are_taken_and_shown_masked(url):
     checked_channel(url)
     assert shown(url) == url.partition("://")[0] + "://****"
+
+
+def test_what_still_waits_of_an_undone_step_does_not_leave(town, channel):
+    matter = act(town, incident(town, escalate=True), "accept")
+    relay()
+    clerk = fresh(town.village_head)
+    matter = perform(user=clerk, incident=matter, action="dispatch", to=town.groups[0]).incident
+    waiting = OutboxMessage.objects.filter(topic="notice", sent_at=None)
+    assert waiting.count() == 1
+    perform(user=fresh(town.village_head), incident=matter, action="undo")
+    assert not waiting.filter(payload__kind=MessageKind.ARRIVED).exists()
+
+
+def test_what_has_left_stays_in_the_log(town, channel):
+    say(town, key="sent")
+    relay()
+    assert withdraw(members=[town.worker.member.pk], key="sent") == 1
+    assert OutboxMessage.objects.filter(sent_at__isnull=False).count() == 1
