@@ -40,7 +40,7 @@ def tell(
 def withdraw(*, members: Iterable[UUID | str], key: str) -> int:
     """What these members were told under `key` no longer holds: it stays, marked, and is nothing new any more. What still
     waits to leave by another channel does not leave."""
-    now, told_to = clock.now(), list(members)
+    now, told_to = clock.now(), [UUID(str(member)) for member in members]
     recall(members=[str(member) for member in told_to], key=key)
     told = InboxMessage.objects.filter(member__in=told_to, key=key, withdrawn_at=None)
     return told.update(withdrawn_at=now, read_at=Coalesce("read_at", Value(now, DateTimeField())))
