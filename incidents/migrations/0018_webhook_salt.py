@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("incidents", "0016_red_cards"),
+        ("incidents", "0017_stale_by_township"),
     ]
 
     operations = [
