@@ -41,7 +41,7 @@ class StepSpec(BaseModel):
 
     `sets` and `requires` are arguments that its actions cannot do without. `after`: steps that come first, unless the
     actor stands at a level in `skip_by` of such a step. `parallel`: beside the others, at any time; `owed`: before the
-    matter may be closed. Without `on_success` the next step follows.
+    matter may be closed (beside the others: once those in `after` were taken). Without `on_success` the next step follows.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -193,28 +193,21 @@ def _ways(steps: Steps) -> Iterator[tuple[str, str]]:
     ways: dict[str, set[str]] = {step.code: set() for step in steps if not step.parallel}
     for start, end, _success in edges(steps):
         ways[start].add(end)
-    turn = list(ways)
-    # a matter may begin at any level, so the first step of each is an entrance
-    levels: dict[str, str] = {}
-    for step in steps:
-        if not step.parallel:
-            levels.setdefault(step.level, step.code)
-    reached = _closure(ways, set(levels.values()) - {code for code in levels.values() if _inner(steps, code)})
+    turn = [step for step in steps if not step.parallel]
+    # A matter may begin at any level of the tree, and does there what comes after nothing.
+    reached = _closure(ways, {step.code for step in turn if digits(step.level) and not step.after})
+    waiting = [step for step in turn if step.after and reached.issuperset(step.after)]
+    reached |= _closure(ways, {step.code for step in waiting})
     back: dict[str, set[str]] = {}
     for start, ends in ways.items():
         for end in ends:
             back.setdefault(end, set()).add(start)
     ending = _closure(back, {CLOSE})
-    for code in turn:
-        if code not in reached:
-            yield code, "unreachable"
-        if code not in ending:
-            yield code, "dead_end"
-
-
-def _inner(steps: Steps, code: str) -> bool:
-    """Not an entrance: where a matter has been dispatched or accepted before."""
-    return next(step.level for step in steps if step.code == code) in (UNIT, DEPARTMENT, "above", "acceptor")
+    for step in turn:
+        if step.code not in reached:
+            yield step.code, "unreachable"
+        if step.code not in ending:
+            yield step.code, "dead_end"
 
 
 def _closure(ways: Mapping[str, set[str]], start: set[str]) -> set[str]:

@@ -75,7 +75,7 @@ class Clocks:
             limit = incident.procedure.spec.limit_for(
                 purpose,
                 level_of(grid.code) if grid else DEPARTMENT,
-                dispatched=incident.dispatcher_grid_id is not None,
+                dispatched=incident.is_sent,
             )
             if limit is None and self.was_late and purpose == Purpose.HANDLE:
                 limit = self._failed_limit()

@@ -149,7 +149,7 @@ class Cards:
 
     def mode(self, row: Incident) -> str:
         unit = level_of(str(row.responsible_grid_id)) if row.responsible_grid_id else DEPARTMENT
-        return self.specs[row.procedure_id].overdue_at(unit, dispatched=row.dispatcher_grid_id is not None)
+        return self.specs[row.procedure_id].overdue_at(unit, dispatched=row.is_sent)
 
     @staticmethod
     def _limits_of_stages(rows: Iterable[Incident]) -> dict[UUID, Limit | None]:

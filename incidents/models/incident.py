@@ -206,6 +206,11 @@ class Incident(Listed, Repeatable):
         return self.responsible_grid or self.responsible_department
 
     @property
+    def is_sent(self) -> bool:
+        """Whether the responsible unit has it by a dispatch."""
+        return self.dispatcher_grid_id is not None and self.dispatcher_grid_id != self.responsible_grid_id
+
+    @property
     def unit_code(self) -> str:
         """The place of the responsible unit: its grid's code, for a department its township's."""
         return str(self.responsible_grid_id or self.township_code)

@@ -19,6 +19,7 @@ from incidents.permissions.steps import (
     asked_by_step,
     narrowed,
     owed_steps,
+    rule_of_action,
     rule_of,
     rules_of_step,
     step_rule,
@@ -232,10 +233,9 @@ def may_answer_for_requester(user: User, incident: Incident) -> Forbidden | None
 def refusal(user: User, incident: Incident, move: Move) -> DomainError | None:
     """Why this person may not make this move now, in the order of rules.md: not yours, then state. None: may."""
     if not stands(user, incident, move):
-        named = naming(incident.procedure.spec.steps, move.name)
         return Forbidden(
             _("This is not yours to do: it is for whoever stands %(where)s.") % {"where": _(move.who.value)},
-            rule=step_rule(incident, named[0]) if named else None,
+            rule=rule_of_action(incident, move.name),
         )
     by_procedure = narrowed(user, incident, move)
     if isinstance(by_procedure, Forbidden):

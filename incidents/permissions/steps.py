@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 # Of these a step decides at which level they are taken; whatever else has a step may be done by others too.
 BOUND = ("dispatch", "review", "approve", "disapprove", "verify", "feed_back", "return_visit", "close")
+TURN = (*MAIN, "accept", "escalate", "refer_up")
 _HANDS = (Verb.HANDLE, Verb.COORDINATE)
 
 
@@ -73,8 +74,7 @@ def unit_level(incident: Incident) -> str:
 
 
 def _here(incident: Incident) -> tuple[str, ...]:
-    dispatched = incident.dispatcher_grid_id is not None
-    return levels_here(incident.procedure.spec.steps, unit_level(incident), dispatched=dispatched)
+    return levels_here(incident.procedure.spec.steps, unit_level(incident), dispatched=incident.is_sent)
 
 
 def done_steps(incident: Incident) -> frozenset[str]:
@@ -148,16 +148,18 @@ def _not_named(incident: Incident, move: Move) -> DomainError | None:
         text = _("“%(step)s” is taken by %(actor)s.") % {"step": bound[0].name, "actor": bound[0].actor}
         return Forbidden(text, code="not_this_actor", rule=step_rule(incident, bound[0]))
     own = [step for step in at_levels(steps, _here(incident)) if _at_unit(step)]
-    if move.name in MAIN and own:
+    sent = incident.is_sent and not {UNIT, DEPARTMENT} & {step.level for step in own}
+    if (
+        move.name in MAIN and own and not sent
+    ):  # what was sent down is done there, whatever the level does by itself
         text = _("The procedure has “%(step)s” here.") % {"step": own[0].name}
         return Conflict(text, code="not_in_procedure", rule=step_rule(incident, own[0]))
     return None
 
 
 def _at_unit(step: StepSpec) -> bool:
-    """Taken by the responsible unit itself."""
-    moves = [TRANSITIONS[name] for name in step.by if name in TRANSITIONS]
-    return any(move.who is Who.AT_UNIT or move.name == "dispatch" for move in moves)
+    """A turn of the responsible unit itself."""
+    return any(name in TURN for name in step.by)
 
 
 def _out_of_turn(user: User, incident: Incident, move: Move, step: StepSpec) -> DomainError | None:
@@ -191,6 +193,18 @@ def _step_for(user: User | None, incident: Incident, action: str) -> StepSpec | 
     here = _here(incident)
     named = naming(steps, action)
     return next((step for step in named if step.level in here or not digits(step.level)), None)
+
+
+def rule_of_action(incident: Incident, action: str) -> dict[str, str] | None:
+    """The clause of the step that the action takes where the matter is now, else of the step there, else anywhere."""
+    steps = incident.procedure.spec.steps
+    named = naming(steps, action)
+    if not named:
+        return None
+    here = _here(incident)
+    there = at_levels(steps, here) if action in MAIN else []
+    own = [step for step in named if step.level in here] or there or named
+    return step_rule(incident, own[0])
 
 
 def rules_of_step(user: User, incident: Incident, action: str) -> dict[str, dict[str, str]]:
@@ -228,12 +242,14 @@ def may_be_named(incident: Incident, argument: str, member: Member) -> bool:
 
 
 def owed_steps(incident: Incident) -> list[StepSpec]:
-    """What must have been done beside, before the matter may be closed."""
+    """What must have been done before the matter may be closed; beside the way, once what it follows has been."""
     owed = [step for step in incident.procedure.spec.steps if step.owed]
     if not owed:
         return []
     ever = _taken(incident)[1]
-    return [step for step in owed if step.code not in ever]
+    return [
+        step for step in owed if step.code not in ever and (not step.parallel or ever.issuperset(step.after))
+    ]
 
 
 # --- what is shown ------------------------------------------------------------------------------------------------
@@ -246,6 +262,8 @@ def current_step(incident: Incident) -> StepSpec | None:
         return None
     done = done_steps(incident) if asks_for_order(steps) else frozenset()
     possible = [step for step in steps if not step.parallel and _possible(incident, step, done)]
+    if len(possible) > 1:
+        done = done_steps(incident)
     failures = {step.on_failure for step in steps}
 
     def later(step: StepSpec) -> tuple[bool, bool]:

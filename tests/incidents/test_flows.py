@@ -335,7 +335,7 @@ def test_important_matter_is_visited_before_closing_and_asked_true_and_solved(to
     assert set(refused.value.errors) == {"happened", "solved"}
     incident = do(incident, town.clerk, "return_visit", happened=True, solved=True)
     assert (incident.status, incident.visited_at is not None) == ("verified", True)
-    assert incident.history.last().data == {"happened": True, "solved": True}
+    assert incident.history.last().data == {"happened": True, "solved": True, "step": "visit"}
     assert do(incident, town.clerk, "close").status == "closed"
 
 

@@ -119,7 +119,7 @@ def test_the_report_upward_needs_the_written_opinion(walk, posted, director, com
 def test_only_the_office_assigns_and_the_village_does_not_pass_it_down(walk, posted, director):
     row = brought_to_the_village(walk, posted, director)
     walk.refused(director, row, "dispatch", "not_this_actor", "P3-D6", to={"grid": walk.group.code})
-    walk.refused(posted, row, "start", "forbidden", "P3-D1")
+    walk.refused(posted, row, "start", "forbidden", "P3-D3")
 
 
 @pytest.mark.requirement("R55")

@@ -91,7 +91,7 @@ def test_a_dispute_climbs_one_level_at_a_time(walk, representative, cadre, stati
         seen.append(walk.step(user, row))
         walk.act(user, row, "escalate", reason="化解不了。")
     assert [*seen, walk.step(centre, row)] == ["represent", "cadre", "committees", "stationed"]
-    walk.refused(cadre, row, "settle", "forbidden", "P10-D8", note="办了")
+    walk.refused(cadre, row, "settle", "forbidden", "P10-D4", note="办了")
     walk.act(centre, row, "accept")
     walk.act(centre, row, "dispatch", to={"grid": walk.village.code})
     walk.act(stationed, row, "start")
