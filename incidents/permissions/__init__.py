@@ -19,8 +19,8 @@ from incidents.permissions.steps import (
     asked_by_step,
     narrowed,
     owed_steps,
-    rule_of_action,
     rule_of,
+    rule_of_action,
     rules_of_step,
     step_rule,
 )
