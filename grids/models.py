@@ -217,6 +217,9 @@ class Township(models.Model):
     expected = models.JSONField(_("expected counts by kind"), default=dict)  # {"village": 22, "group": 143}
     is_demo = models.BooleanField(default=False)
     policies = models.JSONField(_("policy switches"), default=dict)
+    duty_phone = models.CharField(_("duty telephone"), max_length=30, blank=True)
+    # minutes after which an urgent matter that nobody took calls the next one on the duty roster
+    call_after = models.PositiveSmallIntegerField(_("call the next one after (minutes)"), default=15)
 
     class Meta:
         verbose_name = _("township")

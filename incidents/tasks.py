@@ -10,6 +10,7 @@ from gridgov.common import clock
 from gridgov.common.actions import beat
 from gridgov.common.batches import DATABASE_TROUBLE
 from incidents.actions import (
+    call_next,
     follow_assisting,
     follow_posts,
     follow_years,
@@ -32,7 +33,7 @@ def sweep_overdue() -> int:
     """What is late goes up one level; before that, what waited long enough goes on."""
     done: dict[str, int] = {}
     failed = []
-    for part in (resume_due, remind_replies, follow_years, sweep, sweep_assisting, warn_soon):
+    for part in (call_next, resume_due, remind_replies, follow_years, sweep, sweep_assisting, warn_soon):
         try:
             done[part.__name__] = part()
         except DATABASE_TROUBLE:

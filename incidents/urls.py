@@ -18,6 +18,7 @@ from incidents.views import (
     rising,
     similar,
     uploads,
+    urgent,
 )
 
 app_name = "incidents"
@@ -53,6 +54,7 @@ urlpatterns = [
     path("<uuid:pk>/mediations/<uuid:mediation_pk>/", mediation.mediation, name="mediation"),
     path("<uuid:pk>/mediations/<uuid:mediation_pk>/<slug:name>/", papers.paper, name="mediation-paper"),
     path("<uuid:pk>/papers/<slug:name>/", papers.paper, name="paper"),
+    path("<uuid:pk>/call/", urgent.call, name="call"),
     path("<uuid:pk>/join/", similar.joined, name="join"),
     path("<uuid:pk>/parties/", people_actions.add, name="parties"),
     path("<uuid:pk>/parties/remove/", people_actions.remove, name="party-removal"),

@@ -149,6 +149,7 @@ OVERDUE, REASSIGNED, SUCCEEDED = "overdue", "reassigned", "succeeded"
 ORDER_CHANGED = "order_changed"
 PARTIES, JOIN = "parties", "join"
 YEAR_IMPORTED = "year_imported"
+PHONE_REPORT, CALLED = "phone_report", "called"
 ASSIST_OVERDUE = "assist_overdue"
 MERGED_IN, TAKEN_OUT, WITH_MAIN = "merged_in", "taken_out", "with_main"
 OTHER_ROWS: Mapping[str, Promise] = {
@@ -160,6 +161,8 @@ OTHER_ROWS: Mapping[str, Promise] = {
     ORDER_CHANGED: _("took over what the superior body changed"),
     PARTIES: _("changed who the parties are"),
     JOIN: _("found the same and joined it"),
+    PHONE_REPORT: _("reported by telephone"),
+    CALLED: _("nobody had taken it; the next one on the duty roster was called"),
     YEAR_IMPORTED: _("the official holidays of a year came in; the deadline was reckoned again"),
     MERGED_IN: _("merged another matter into it"),
     TAKEN_OUT: _("took a merged matter out of it"),

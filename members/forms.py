@@ -139,3 +139,39 @@ def entry_fields(people: Mapping[str, Member]) -> dict[str, Any]:
         ),
         "happened_at": MomentField(label=_("When"), help_text=_("Empty: now."), required=False),
     }
+
+
+class RosterForm(forms.Form):
+    first = forms.DateField(label=_("First day"), widget=DAY)
+    last = forms.DateField(label=_("Last day"), widget=DAY)
+    leader = forms.ModelChoiceField(label=_("leading on duty"), queryset=Member.objects.none())
+    officer = forms.ModelChoiceField(label=_("on duty"), queryset=Member.objects.none())
+    second = forms.ModelChoiceField(label=_("second on duty"), queryset=Member.objects.none(), required=False)
+    phone = forms.CharField(
+        label=_("Phone"),
+        max_length=30,
+        required=False,
+        help_text=_("Empty: the township's duty telephone."),
+        widget=forms.TextInput(attrs={"inputmode": "tel"}),
+    )
+
+    def __init__(self, data: Any = None, *, township_code: str) -> None:
+        super().__init__(data, initial={"first": clock.today(), "last": clock.today()})
+        people = Member.objects.filter(township_code=township_code).active().order_by("name", "pk")
+        for name in ("leader", "officer", "second"):
+            self.fields[name].queryset = people  # type: ignore[attr-defined]
+
+
+class DutyPhoneForm(forms.Form):
+    phone = forms.CharField(
+        label=_("duty telephone"),
+        max_length=30,
+        required=False,
+        widget=forms.TextInput(attrs={"inputmode": "tel"}),
+    )
+    call_after = forms.IntegerField(
+        label=_("call the next one after (minutes)"),
+        min_value=1,
+        max_value=1440,
+        help_text=_("An urgent matter that nobody has accepted by then calls the next one on the roster."),
+    )

@@ -22,6 +22,7 @@ from members.querysets import (
     MemberQuerySet,
     NoticeChannelQuerySet,
     PostQuerySet,
+    ShiftQuerySet,
 )
 
 
@@ -249,6 +250,41 @@ class Appointment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.member} {self.post}"
+
+
+class Shift(models.Model):
+    """A day of the duty roster (值班表): who leads, who answers the telephone, from the morning to the next one."""
+
+    township = models.ForeignKey(Grid, models.CASCADE, related_name="shifts", verbose_name=_("township"))
+    day = models.DateField(pgettext_lazy("date", "day"))
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    leader = models.ForeignKey(Member, models.PROTECT, related_name="+", verbose_name=_("leading on duty"))
+    officer = models.ForeignKey(Member, models.PROTECT, related_name="+", verbose_name=_("on duty"))
+    second = models.ForeignKey(
+        Member, models.PROTECT, null=True, related_name="+", verbose_name=_("second on duty")
+    )
+    phone = models.CharField(_("phone"), max_length=30, blank=True)  # of this shift; empty: the township's
+
+    objects = ShiftQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("shift")
+        verbose_name_plural = _("shifts")
+        ordering = ("township", "day")
+        constraints = [
+            models.UniqueConstraint(fields=["township", "day"], name="shift_once"),
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="shift_ends_after_start"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.officer}"
+
+    @property
+    def callees(self) -> list[Member]:
+        """Whom an urgent matter calls, in order."""
+        people = [self.officer, *([self.second] if self.second else []), self.leader]
+        return list({member.pk: member for member in people}.values())
 
 
 class Duty(models.Model):

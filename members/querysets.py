@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.apps import apps
@@ -12,6 +12,7 @@ from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Length
+from django.utils.translation import gettext as _
 
 from gridgov.common import clock
 from gridgov.common.prepared import Prepared
@@ -19,7 +20,16 @@ from grids.enums import Kind, Verb
 from grids.querysets import Place, any_of, fold, lineage, places_of, remembered
 
 if TYPE_CHECKING:
-    from members.models import Appointment, Department, InboxMessage, Leave, Member, NoticeChannel, Post
+    from members.models import (
+        Appointment,
+        Department,
+        InboxMessage,
+        Leave,
+        Member,
+        NoticeChannel,
+        Post,
+        Shift,
+    )
 
 
 class MemberQuerySet(models.QuerySet["Member"]):
@@ -306,3 +316,44 @@ class NoticeChannelQuerySet(models.QuerySet["NoticeChannel"]):
         for town, pk, member, kinds, waits in self.filter(is_active=True).values_list(*columns):
             found.setdefault(town, []).append(ChannelInUse(pk, member, frozenset(kinds), waits))
         return found
+
+
+class ShiftQuerySet(models.QuerySet["Shift"]):
+    def visible_to(self, user: Any) -> ShiftQuerySet:
+        """Everybody who works in a township may know who is on duty there."""
+        member = standing_of(user).member
+        return self.filter(township=member.township_code) if member is not None else self.none()
+
+    def at(self, township_code: str, moment: datetime) -> Shift | None:
+        """Who is on duty then."""
+        rows = self.filter(township=township_code, starts_at__lte=moment, ends_at__gt=moment)
+        return rows.select_related("leader", "officer", "second").order_by("-starts_at").first()
+
+
+@dataclass(frozen=True)
+class Telephone:
+    """A number to call in an emergency, and whose it is."""
+
+    number: str
+    label: str
+
+
+def emergency_numbers(township_code: str) -> list[Telephone]:
+    """Police, fire brigade, ambulance, and the duty telephone of now; two queries."""
+    found = [Telephone("110", _("police")), Telephone("119", _("fire")), Telephone("120", _("ambulance"))]
+    shift = apps.get_model("members", "Shift")._default_manager.at(township_code, clock.now())
+    known = apps.get_model("grids", "Township")._default_manager.filter(pk=township_code)
+    office = known.values_list("duty_phone", flat=True).first() or ""
+    for number, name in _on_duty(shift, office):
+        if number and number not in {one.number for one in found}:
+            found.append(Telephone(number, _("on duty: %(name)s") % {"name": name} if name else _("on duty")))
+    return found
+
+
+def _on_duty(shift: Any, office: str) -> list[tuple[str, str]]:
+    if shift is None:
+        return [(office, "")]
+    return [
+        (shift.phone or office or shift.officer.phone, shift.officer.name),
+        (shift.leader.phone, shift.leader.name),
+    ]

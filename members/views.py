@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -20,10 +21,12 @@ from gridgov.common.errors import DomainError
 from gridgov.common.forms import show_refusal
 from gridgov.common.pages import key_asked, page_url
 from gridgov.common.paging import PAGE_SIZE, order, page_of
-from members.actions import end_leave, mark_read, take_leave
-from members.forms import LeaveForm
-from members.models import InboxMessage, Leave
-from members.querysets import standing_of
+from grids.models import Township
+from grids.querysets import managed_townships
+from members.actions import change_duty, end_leave, enter_shifts, mark_read, take_leave
+from members.forms import DutyPhoneForm, LeaveForm, RosterForm
+from members.models import InboxMessage, Leave, Shift
+from members.querysets import emergency_numbers, standing_of
 
 MOST_LEAVES = 20
 
@@ -114,3 +117,64 @@ def _note(request: HttpRequest, taken: Leave, what: str) -> None:
         request=request,
         what=what,
     )
+
+
+DAYS_BACK, DAYS_AHEAD = 7, 60
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def roster(request: HttpRequest) -> HttpResponse:
+    """Who is on duty when, for everybody of the township; entering it is for whoever manages the township."""
+    user: Any = request.user
+    member = standing_of(user).member
+    if member is None:
+        raise PermissionDenied
+    town = Township.objects.select_related("grid").get(pk=member.township_code)
+    manages = town.pk in managed_townships(user)
+    if request.method == "POST" and not manages:
+        raise PermissionDenied
+    asked = request.POST.get("do", "")
+    shifts = RosterForm(request.POST if asked == "shifts" else None, township_code=town.pk)
+    known = {"phone": town.duty_phone, "call_after": town.call_after}
+    phone = DutyPhoneForm(request.POST if asked == "phone" else None, initial=known)
+    if request.method == "POST" and _entered(request, town.pk, shifts, phone):
+        return redirect("roster")
+    today = clock.today()
+    rows = Shift.objects.visible_to(user).filter(
+        day__gte=today - timedelta(days=DAYS_BACK), day__lte=today + timedelta(days=DAYS_AHEAD)
+    )
+    context = {
+        "town": town,
+        "rows": rows.select_related("leader", "officer", "second").order_by("day"),
+        "today": today,
+        "numbers": emergency_numbers(town.pk),
+        "shifts": shifts if manages else None,
+        "phone": phone,
+    }
+    return render(request, "members/roster.html", context, status=400 if request.method == "POST" else 200)
+
+
+def _entered(request: HttpRequest, town: str, shifts: RosterForm, phone: DutyPhoneForm) -> bool:
+    if phone.is_bound and phone.is_valid():
+        change_duty(township_code=town, **phone.cleaned_data)
+        what = "phone"
+    elif shifts.is_bound and shifts.is_valid():
+        try:
+            enter_shifts(township_code=town, **shifts.cleaned_data)
+        except DomainError as error:
+            show_refusal(shifts, error)
+            return False
+        what = f"{shifts.cleaned_data['first']} – {shifts.cleaned_data['last']}"
+    else:
+        return False
+    audit.record(
+        AuditKind.SETTINGS,
+        user=request.user,  # type: ignore[arg-type]
+        subject=str(Shift._meta.verbose_name_plural),
+        township_code=town,
+        request=request,
+        what=what,
+    )
+    messages.success(request, _("The duty roster is changed."))
+    return True

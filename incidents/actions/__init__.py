@@ -20,6 +20,7 @@ from incidents.actions.reporting import report
 from incidents.actions.result import Outcome
 from incidents.actions.searching import index_waiting
 from incidents.actions.sweeping import sweep
+from incidents.actions.urgent import call_next, record_call
 from incidents.actions.voice import answer_feedback
 from incidents.actions.waking import remind_replies, resume_due
 from incidents.actions.warning import warn_soon
@@ -31,6 +32,7 @@ __all__ = [
     "add_party",
     "answer_feedback",
     "attach",
+    "call_next",
     "change_order",
     "copied_notice",
     "correct_mediation",
@@ -45,6 +47,7 @@ __all__ = [
     "perform",
     "publish_procedures",
     "record_answer",
+    "record_call",
     "record_mediation",
     "remind_replies",
     "remove_party",

@@ -117,6 +117,15 @@ class JoinInput(Writing):
     files = serializers.ListField(child=Uuid(), max_length=20, required=False)
 
 
+class CallInput(Writing):
+    """A report by telephone: who was called, whether anybody answered."""
+
+    whom = serializers.CharField(max_length=40)
+    answered = serializers.BooleanField()
+    happened_at = Moment(required=False, allow_null=True)
+    note = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+
+
 class Extra(serializers.DictField):
     """A few fields of the client's own: texts, numbers, truth values."""
 

@@ -10,8 +10,8 @@ from rest_framework.response import Response
 from gridgov.common.api.repeat import answer, body_hash
 from gridgov.common.api.schema import REPLAYED_HEADER, repeatable
 from gridgov.common.api.views import View
-from incidents.actions import add_party, join, record_answer, remove_party, reveal
-from incidents.api.inputs import AnswerInput, JoinInput, PartyInput, RemovalInput, RevealInput
+from incidents.actions import add_party, join, record_answer, record_call, remove_party, reveal
+from incidents.api.inputs import AnswerInput, CallInput, JoinInput, PartyInput, RemovalInput, RevealInput
 from incidents.api.serializers import (
     AnswerSerializer,
     DetailSerializer,
@@ -102,5 +102,20 @@ class IncidentJoin(_Writing):
         """Adds what one found to an open matter instead of reporting it again."""
         outcome = join(
             user=request.user, incident=seen(request.user, pk), **self.given(JoinInput, pk, "join")
+        )
+        return answer(detail(request.user, outcome.incident), replayed=outcome.replayed)
+
+
+class IncidentCalls(_Writing):
+    @extend_schema(
+        operation_id="record_call",
+        request=CallInput,
+        responses=repeatable(DetailSerializer),
+        parameters=[REPLAYED_HEADER],
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        """Notes a report by telephone; who called is whoever is logged in."""
+        outcome = record_call(
+            user=request.user, incident=seen(request.user, pk), **self.given(CallInput, pk, "call")
         )
         return answer(detail(request.user, outcome.incident), replayed=outcome.replayed)

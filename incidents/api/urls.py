@@ -20,6 +20,7 @@ urlpatterns = [
     path("incidents/<uuid:pk>/parties/remove/", people.PartyRemoval.as_view(), name="incident-party-removal"),
     path("incidents/<uuid:pk>/reveal/", people.IncidentReveal.as_view(), name="incident-reveal"),
     path("incidents/<uuid:pk>/answer/", people.IncidentAnswer.as_view(), name="incident-answer"),
+    path("incidents/<uuid:pk>/calls/", people.IncidentCalls.as_view(), name="incident-calls"),
     path("incidents/<uuid:pk>/join/", people.IncidentJoin.as_view(), name="incident-join"),
     path("uploads/", views.UploadList.as_view(), name="uploads"),
     path("uploads/<uuid:pk>/file", views.UploadFile.as_view(), name="upload-file"),

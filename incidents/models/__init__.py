@@ -11,6 +11,7 @@ from incidents.models.oversight import ExtensionRequest, Supervision
 from incidents.models.people import Party, Requester, Reveal
 from incidents.models.search import SearchBlock, SearchEntry
 from incidents.models.time import ClockEvent, Escalation, Stage
+from incidents.models.urgent import UrgentCall
 from incidents.models.voice import FeedbackRequest
 
 __all__ = [
@@ -41,5 +42,6 @@ __all__ = [
     "Supervision",
     "Transition",
     "Upload",
+    "UrgentCall",
     "WebhookTarget",
 ]

@@ -178,6 +178,12 @@ def has_part_or_place(user: User, incident: Incident, verbs: tuple[str, ...]) ->
     return bool(mine.exists() or current.filter(department__in=standing.departments).exists())
 
 
+def may_record_call(user: User, incident: Incident) -> bool:
+    """Whoever works on the matter may note a report by telephone."""
+    works = has_part_or_place(user, incident, (Verb.HANDLE, Verb.COORDINATE))
+    return standing_of(user).member is not None and works
+
+
 def may_notify(user: User, incident: Incident) -> bool:
     """Whoever co-ordinates or supervises the unit that answers for an open matter may send it a word."""
     return (

@@ -50,6 +50,7 @@ from incidents.views.people import people_section
 from incidents.views.scope import content_hash, seen
 from incidents.views.timeline import story
 from incidents.views.uploads import files_of, keep
+from incidents.views.urgent import call_form, numbers_for
 from incidents.workflow import JOIN, TRANSITIONS
 from members.forms import people_named
 from members.models import Member
@@ -205,6 +206,8 @@ def _page(
         "why": explain(incident) if incident.is_open else None,
         "owed": owed,
         "persons": people_section(user, incident),
+        "numbers": numbers_for(incident),
+        "call_form": call_form(user, incident),
         "joined": incident.history.filter(action=JOIN).count(),
         "slip": works_on_it and any(one.answered_at is None for one in asked),
         "offers": [offer for offer in own if offer.name not in (*WARNINGS, *ASIDE, SUPPLEMENT, UNDO)],

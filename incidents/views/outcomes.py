@@ -12,7 +12,15 @@ from gridgov.common.worktime import Limit, Unit
 from incidents.due import limit_text, moment
 from incidents.enums import Card
 from incidents.models import Transition
-from incidents.workflow import MERGED_IN, ORDER_CHANGED, TAKEN_OUT, TRANSITIONS, WITH_MAIN
+from incidents.workflow import (
+    CALLED,
+    MERGED_IN,
+    ORDER_CHANGED,
+    PHONE_REPORT,
+    TAKEN_OUT,
+    TRANSITIONS,
+    WITH_MAIN,
+)
 
 Data = Mapping[str, Any]
 FIELD_NAMES: Mapping[str, Callable[[], str]] = {
@@ -45,6 +53,15 @@ def _visit(data: Data) -> str:
 
 def _ruled(data: Data) -> str:
     return _(": the refusal is right") if data.get("upheld") else _(": the refusal is not right")
+
+
+def _telephoned(data: Data) -> str:
+    whom = {"whom": data.get("called", "")}
+    return _(": %(whom)s answered") % whom if data.get("answered") else _(": %(whom)s did not answer") % whom
+
+
+def _called(data: Data) -> str:
+    return _(": %(what)s") % {"what": data.get("called", "")}
 
 
 def _decided(data: Data) -> str:
@@ -111,6 +128,8 @@ def _about(data: Data) -> str:
 
 
 SAYINGS: Mapping[str, Callable[[Data], str]] = {
+    PHONE_REPORT: _telephoned,
+    CALLED: _called,
     "return_visit": _visit,
     ORDER_CHANGED: _ordered,
     "rule_refusal": _ruled,

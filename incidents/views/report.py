@@ -25,7 +25,7 @@ from incidents.models import Category, Incident, Upload
 from incidents.querysets import UploadQuerySet
 from incidents.views.scope import content_hash
 from incidents.views.uploads import keep
-from members.querysets import standing_of
+from members.querysets import emergency_numbers, standing_of
 
 
 @login_required
@@ -87,5 +87,6 @@ def _waiting(user: Any, call: Any) -> UploadQuerySet:
 
 def _page(request: HttpRequest, form: ReportForm, status: int = 200) -> HttpResponse:
     call = form.cleaned_data.get("client_uuid") if form.is_bound else None
+    numbers = emergency_numbers(standing_of(request.user).member.township_code)  # type: ignore[arg-type, union-attr]
     form.show_kept(_waiting(request.user, call).order_by("created_at") if call else ())
-    return render(request, "incidents/report.html", {"form": form}, status=status)
+    return render(request, "incidents/report.html", {"form": form, "numbers": numbers}, status=status)

@@ -16,12 +16,14 @@ from members.actions.posts import (
     follow_succession,
     responsibility_changed,
 )
+from members.actions.roster import change_duty, enter_shifts
 
 __all__ = [
     "DEFAULT_ROLES",
     "NewPerson",
     "appoint",
     "appoint_many",
+    "change_duty",
     "change_role",
     "create_departments",
     "create_people",
@@ -31,6 +33,7 @@ __all__ = [
     "employ",
     "end_appointment",
     "end_leave",
+    "enter_shifts",
     "follow_succession",
     "forget_channels",
     "mark_read",

@@ -29,11 +29,11 @@ def forget_channels() -> None:
     _channels.forget()
 
 
-def pass_on(messages: Sequence[InboxMessage], *, urgent: bool = False) -> None:
+def pass_on(messages: Sequence[InboxMessage], *, urgent: bool = False, everywhere: bool = False) -> None:
     """Inbox rows just written go to the channels that hear of them, in the caller's transaction. Without channels no query.
 
     What goes out is the number, the kind of message and the link. A channel that waits for working time gets it when that
-    begins, unless it is `urgent`. A group hears once of what several of its people are told.
+    begins, unless it is `urgent`. `everywhere`: whatever kinds a channel hears of. A group hears once of what several of its people are told.
     """
     channels = _channels()
     if not channels:
@@ -43,9 +43,8 @@ def pass_on(messages: Sequence[InboxMessage], *, urgent: bool = False) -> None:
     for message in messages:
         town = message.member.township_code
         for channel in channels.get(town, ()):
-            if channel.member not in (None, message.member_id) or (
-                channel.kinds and message.kind not in channel.kinds
-            ):
+            deaf = channel.kinds and message.kind not in channel.kinds and not everywhere
+            if channel.member not in (None, message.member_id) or deaf:
                 continue
             key = _key(channel.pk, message.key)
             found[key] = OutboxMessage(

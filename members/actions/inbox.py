@@ -22,11 +22,12 @@ def tell(
     link: str = "",
     kind: str = MessageKind.NEWS,
     urgent: bool = False,
+    everywhere: bool = False,
 ) -> None:
     """Inbox rows in the caller's transaction; one statement. The same `key` to the same member is told once.
 
     `text` is a msgid marked with gettext_noop; it is translated for whoever reads it.
-    What is `urgent` does not wait for working time where it goes on by other channels.
+    `everywhere`: also by channels that do not hear of this kind. What is `urgent` does not wait for working time where it goes on by other channels.
     """
     receivers = {member.pk: member for member in members if member is not None}
     messages = [
@@ -34,7 +35,7 @@ def tell(
         for m in receivers.values()
     ]
     InboxMessage.objects.bulk_create(messages, ignore_conflicts=True)
-    pass_on(messages, urgent=urgent)
+    pass_on(messages, urgent=urgent, everywhere=everywhere)
 
 
 def withdraw(*, members: Iterable[UUID | str], key: str) -> int:

@@ -91,6 +91,10 @@ def an_answer(world: World, place: str) -> dict[str, Any]:
     return {"client_uuid": str(uuid4()), "grade": 5, "solved": True, "channel": "phone"}
 
 
+def a_telephone_report(world: World, place: str) -> dict[str, Any]:
+    return {"client_uuid": str(uuid4()), "whom": "值班员", "answered": True}
+
+
 def a_joining(world: World, place: str) -> dict[str, Any]:
     return {"client_uuid": str(uuid4()), "note": "我也看到了"}
 

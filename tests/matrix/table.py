@@ -198,6 +198,7 @@ ROUTES: Mapping[str, Route] = {
     "incidents/<uuid:pk>/parties/": route("405", "302 WORKS / 403 SEE / 404", "dispute", bodies.a_party),
     "incidents/<uuid:pk>/parties/remove/": route("405", "302 WORKS / 403 SEE / 404", "incident", bodies.no_party),
     "incidents/<uuid:pk>/reveal/": route("405", "200 REVEALS / 403 SEE / 404", "incident", bodies.a_reveal),
+    "incidents/<uuid:pk>/call/": route("405", "302 WORKS / 403 SEE / 404", "incident", bodies.a_telephone_report),
     "incidents/<uuid:pk>/answer/": route("405", "302 ACCEPTOR / 403 SEE / 404", "incident", bodies.an_answer),
     "incidents/<uuid:pk>/papers/<slug:name>/": route("200 WORKS / 404", "405", "paper"),
     "incidents/<uuid:pk>/mediations/new/": route("200 WORKS / 403 SEE / 404", "400 WORKS / 403 SEE / 404", "dispute"),
@@ -214,6 +215,7 @@ ROUTES: Mapping[str, Route] = {
     "inbox/leave/": route("403 TECHNICAL / 200", "403 TECHNICAL / 400"),
     "inbox/leave/<int:pk>/end/": route("405", "302 OWN_LEAVE / 404", "leave"),
     "inbox/<int:pk>/open/": route("405", "302 OWN / 404", "message"),
+    "roster/": route("403 TECHNICAL / 200", "403 TECHNICAL / 400 CLERK / 403"),
     # inspections
     "inspections/": route("200", "405"),
     "inspections/?grid=<code>": route("200 SEE / 404", "405", "grid"),
@@ -262,6 +264,7 @@ ROUTES: Mapping[str, Route] = {
     ),
     "api/v1/incidents/<uuid:pk>/reveal/": route("405", "201 REVEALS / 403 SEE / 404", "incident", bodies.a_reveal),
     "api/v1/incidents/<uuid:pk>/answer/": route("405", "201 ACCEPTOR / 403 SEE / 404", "incident", bodies.an_answer),
+    "api/v1/incidents/<uuid:pk>/calls/": route("405", "201 WORKS / 403 SEE / 404", "incident", bodies.a_telephone_report),
     "api/v1/incidents/<uuid:pk>/join/": route("405", "201 ACCEPTOR / 403 SEE / 404", "incident", bodies.a_joining),
     "api/v1/uploads/": route("405", "201 FILES / 403", "", bodies.an_upload),
     "api/v1/uploads/<uuid:pk>/file": route("200 SEE / 404", "405", "upload"),
