@@ -14,6 +14,8 @@ from grids.enums import Kind
 from grids.models import Grid
 from incidents.enums import Source, Status
 from incidents.models import Category, Incident, OrderMapping, Transition
+from incidents.querysets import ListFilters
+from incidents.templatetags.matters import times_of
 
 if TYPE_CHECKING:
     from gridgov.common.models import User
@@ -102,6 +104,40 @@ def write_replies(
     keys = [one["key"] for one in mapping.columns]
     lines = ([_reply_cell(key, row, said.get(row.pk, "")) for key in keys] for row in rows)
     return write_plain(file, headers=[one["header"] for one in mapping.columns], rows=lines)
+
+
+MOST_IN_LEDGER = 5000
+
+
+def write_ledger(file: BinaryIO, *, user: User, filters: ListFilters) -> int:
+    """台账: what was found and entered, who has it, what came of it; how many rows. Nobody's name or phone."""
+    rows = Incident.objects.page_for(user, filters, size=MOST_IN_LEDGER).rows
+    said = replies_to(rows)
+    headers = [
+        _("Number"), _("Reported at"), _("Source"), _("Grid"), _("Category"), _("Title"), _("Responsible unit"), _("State"),
+        _("Due"), _("late"), _("on the rectification list"), _("Closed at"), _("From report to now or end"), _("Result"),
+    ]  # fmt: skip
+    return write_plain(file, headers=headers, rows=(_in_ledger(row, said.get(row.pk, "")) for row in rows))
+
+
+def _in_ledger(row: Incident, result: str) -> list[str]:
+    yes = {True: "是", False: ""}
+    return [
+        row.number,
+        _minute(row.reported_at),
+        str(row.get_source_display()),
+        str(row.grid),
+        str(row.category),
+        row.heading,
+        str(row.unit or ""),
+        str(row.get_status_display()),
+        _minute(row.due_at),
+        yes[row.is_late],
+        yes[row.is_listed],
+        _minute(row.closed_at),
+        times_of(row).get("handling", ""),
+        result,
+    ]
 
 
 def replies_to(orders: Sequence[Incident]) -> dict[Any, str]:

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from incidents.views import (
+    board,
     bulk,
     foreseen,
     importing,
@@ -25,6 +26,8 @@ app_name = "incidents"
 
 urlpatterns = [
     path("", lists.incidents, name="list"),
+    path("board/", board.by_level, name="board"),
+    path("ledger/", board.ledger, name="ledger"),
     path("bulk/", bulk.bulk, name="bulk"),
     path("bulk/<uuid:batch>/", bulk.done, name="bulk-done"),
     path("bulk/<uuid:batch>/undo/", bulk.undo, name="bulk-undo"),

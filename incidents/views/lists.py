@@ -36,6 +36,7 @@ def incidents(request: HttpRequest) -> HttpResponse:
         "previous": page_url(request, page.previous),
         "may_report": standing_of(user).member is not None and bool(places_of(user)[Verb.REPORT]),
         "may_import": can_import(user),
+        "has_board": bool(places_of(user)[Verb.SEE]),
         "may_act": standing_of(user).member is not None,
         **counted(count_asked(user, form)),
     }

@@ -1,0 +1,82 @@
+"""What is open, by the level that answers for it: late, gone up, waiting for an answer or a return visit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, Value, When
+from django.db.models.functions import Length
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from grids.querysets import Place, any_of
+from incidents.enums import Status
+from incidents.models import Escalation, Incident, Procedure, Requester, Transition
+
+MOST = 50
+DEPARTMENT = 0
+# The length of the code of the unit that answers -> what such units are called.
+LEVELS: Mapping[int, str | Promise] = {
+    9: _("township"),
+    12: _("village"),
+    15: _("group"),
+    DEPARTMENT: _("department"),
+}
+COLUMNS: Mapping[str, str | Promise] = {
+    "open": _("Open"),
+    "late": _("Late"),
+    "raised": _("Went up"),
+    "feedback": _("To feed back"),
+    "visit": _("Return visit due"),
+}
+
+
+def board(places: Sequence[Place]) -> dict[int, dict[str, int]]:
+    """Level -> column -> how many; levels below the group count with it. Six queries."""
+    found = {level: dict.fromkeys(COLUMNS, 0) for level in LEVELS}
+    for column, condition in _conditions(places).items():
+        counted = _open(places).filter(condition).order_by().values("level").annotate(n=Count("pk"))
+        for row in counted:
+            found[min(row["level"], max(LEVELS))][column] += row["n"]
+    return found
+
+
+def behind(places: Sequence[Place], level: int, column: str) -> list[Incident]:
+    """The matters of one figure, the most urgent first."""
+    rows = _open(places).filter(_conditions(places)[column])
+    rows = rows.filter(level__gte=level) if level == max(LEVELS) else rows.filter(level=level)
+    return list(rows.for_list().order_by(F("due_at").asc(nulls_last=True), "reported_at", "id")[:MOST])
+
+
+def _open(places: Sequence[Place]) -> Any:
+    level = Case(
+        When(responsible_department__isnull=False, then=Value(DEPARTMENT)),
+        default=Length("responsible_grid"),
+        output_field=IntegerField(),
+    )
+    return Incident.objects.open().filter(any_of(places)).annotate(level=level)
+
+
+def _conditions(places: Sequence[Place]) -> dict[str, Q]:
+    told = Escalation.objects.filter(incident=OuterRef("pk"), stage_number=OuterRef("stage"))
+    passed = Transition.objects.standing().filter(incident=OuterRef("pk"), action="escalate")
+    asked = Requester.objects.filter(incident=OuterRef("pk"))
+    visits = _procedures({place.code[:9] for place in places})
+    return {
+        "open": Q(),
+        "late": Q(is_late=True),
+        "raised": Q(Exists(told)) | Q(Exists(passed)),
+        "feedback": Q(status=Status.VERIFIED, fed_back_at=None) & Q(Exists(asked)),
+        "visit": Q(status=Status.VERIFIED, visited_at=None)
+        & (Q(procedure__in=visits["all"]) | Q(procedure__in=visits["important"], important=True)),
+    }
+
+
+def _procedures(towns: set[str]) -> dict[str, list[int]]:
+    """Those that ask for a return visit before closing."""
+    found: dict[str, list[int]] = {"all": [], "important": []}
+    for procedure in Procedure.objects.filter(township__in=towns):
+        if procedure.spec.return_visit in found:
+            found[procedure.spec.return_visit].append(procedure.pk)
+    return found

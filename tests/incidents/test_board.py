@@ -1,0 +1,148 @@
+"""The board of what is open by level, the ledger, and the times that are shown without being judged."""
+
+from io import BytesIO
+
+import openpyxl
+import pytest
+
+from gridgov.common.enums import AuditKind
+from gridgov.common.errors import Forbidden
+from gridgov.common.models import AuditEvent
+from grids.enums import Verb
+from grids.querysets import places_of
+from incidents.actions import perform, report, sweep
+from incidents.board import behind, board
+from incidents.models import Incident
+from incidents.search.similar import root_causes
+from inspections.actions import record_patrol
+from tests.factories import fresh, incident, login, township
+from tests.incidents.acting import do
+from tests.incidents.browsing import url_of
+
+GROUP, VILLAGE, TOWNSHIP, DEPARTMENT = 15, 12, 9, 0
+
+
+def sees(user):
+    return places_of(fresh(user))[Verb.SEE]
+
+
+@pytest.mark.requirement("R142")
+def test_board_counts_by_the_level_that_answers(town, new, clock):
+    new()  # at the group
+    raised = do(new(), town.worker, "escalate", reason="够不着")  # at the village, passed up by a person
+    handled = do(do(new("fire"), town.clerk, "accept"), town.clerk, "dispatch", to=town.department)
+    to_feed_back = incident(town, "verified", requester={"name": "甲", "phone": "", "wants_feedback": True})
+    to_visit = incident(town, "verified", category="fire")
+    incident(town, "closed")
+    found = board(sees(town.clerk))
+    assert found[GROUP]["open"] == 2  # one is the verified request, which the group closes
+    assert found[VILLAGE] == {"open": 1, "late": 0, "raised": 1, "feedback": 0, "visit": 0}
+    assert found[DEPARTMENT]["open"] == 1
+    assert sum(line["feedback"] for line in found.values()) == 1
+    assert sum(line["visit"] for line in found.values()) == 1
+    level = next(level for level, line in found.items() if line["visit"])
+    assert behind(sees(town.clerk), level, "visit") == [to_visit]
+    level = next(level for level, line in found.items() if line["feedback"])
+    assert behind(sees(town.clerk), level, "feedback") == [to_feed_back]
+    assert behind(sees(town.clerk), VILLAGE, "raised") == [raised]
+    assert behind(sees(town.clerk), DEPARTMENT, "open") == [handled]
+
+
+@pytest.mark.requirement("R142")
+def test_board_counts_what_is_late_and_was_told_above(town, new, clock):
+    matter = new("quick")
+    clock("2026-11-23T09:10")
+    sweep()
+    found = board(sees(town.village_head))[GROUP]
+    assert (found["late"], found["raised"]) == (1, 1)
+    assert behind(sees(town.village_head), GROUP, "late") == [matter]
+
+
+def test_board_holds_only_what_one_sees_by_place(client, town, new):
+    other = township("320371102", name="邻镇")
+    new()
+    report(user=other.worker, grid=other.groups[0], category=other.categories["request"], description="路灯")
+    assert sum(line["open"] for line in board(sees(town.village_head2)).values()) == 0
+    assert sum(line["open"] for line in board(sees(town.clerk)).values()) == 1
+    login(client, town.clerk)
+    page = client.get("/incidents/board/?level=15&what=open")
+    assert len(page.context["rows"]) == 1
+    for odd in ("?level=99&what=open", "?level=15&what=nothing", "?level=²&what=open"):
+        assert client.get(f"/incidents/board/{odd}").context["rows"] == []
+
+
+@pytest.mark.requirement("R145")
+def test_delay_of_the_report_and_handling_time_are_shown_without_a_limit(client, clock, db):
+    happened = clock("2026-11-23T07:00")
+    clock("2026-11-23T09:00")
+    town = township("320371103", limits=False)
+    matter = incident(town, occurred_at=happened)
+    assert matter.due_at is None
+    clock("2026-11-26T12:00")
+    login(client, town.worker)
+    page = client.get(url_of(matter))
+    assert page.context["handling"] == {"reporting": "2 小时", "handling": "3 天"}
+    assert "2 小时" in page.text
+    assert sweep() == 0
+    assert not Incident.objects.get(pk=matter.pk).is_late
+
+
+@pytest.mark.requirement("R75")
+def test_problem_is_screened_listed_analysed_entered_and_solved(client, town, clock):
+    """A patrol finds it, the list holds it, what comes again is shown as a cause, the ledger has its line until it is solved."""
+    end = clock("2026-11-23T09:30")
+    began = clock("2026-11-23T09:00")
+    clock("2026-11-23T09:40")
+    for _n in range(3):
+        record_patrol(
+            user=fresh(town.worker), grid=town.groups[0], started_at=began, ended_at=end,
+            findings=[{"text": "垃圾清运不及时", "category": town.categories["request"]}],
+        )  # fmt: skip
+    rows = list(Incident.objects.order_by("number"))
+    assert {row.source for row in rows} == {"patrol"}
+    assert [cause.count for cause in root_causes(sees(town.clerk))] == [3]
+    do(rows[0], town.worker, "accept")
+    do(rows[0], town.worker, "settle", note="已清运")
+    do(rows[1], town.village_head, "list_for_rectification", reason="需添置清运车")
+    login(client, town.clerk)
+    lines = ledger(client)
+    assert [line[0] for line in lines[1:]] == [row.number for row in reversed(rows)]
+    states = {line[0]: (line[7], line[10], line[13]) for line in lines[1:]}
+    assert states[rows[0].number] == ("已办结", None, "已清运")
+    assert states[rows[1].number][1] == "是"
+    assert [line[0] for line in ledger(client, "?mark=listed")[1:]] == [rows[1].number]
+
+
+def ledger(client, query=""):
+    answer = client.get(f"/incidents/ledger/{query}")
+    return list(openpyxl.load_workbook(BytesIO(answer.content)).active.iter_rows(values_only=True))
+
+
+def test_ledger_names_nobody_and_is_audited(client, town, new):
+    new(requester={"name": "甲某某", "phone": "13812345678"}, title="=1+1")
+    login(client, town.clerk)
+    lines = ledger(client)
+    assert "甲某某" not in str(lines)
+    assert "13812345678" not in str(lines)
+    assert lines[1][5] == "=1+1"  # a text, not a formula
+    assert AuditEvent.objects.get(kind=AuditKind.EXPORT).detail["rows"] == 1
+
+
+@pytest.mark.requirement("R67")
+def test_order_from_above_is_done_confirmed_and_reported_back(town):
+    order = report(
+        user=fresh(town.clerk), grid=town.villages[0], category=town.categories["request"], description="路灯不亮",
+        source="above", external_no="GD-9",
+    ).incident  # fmt: skip
+    for user, action, given in (
+        (town.village_head, "accept", {}),
+        (town.village_head, "start", {}),
+        (town.village_head, "submit_result", {"note": "已更换灯泡"}),
+    ):
+        order = do(order, user, action, **given)
+    assert order.status == "resolved"  # done, and not yet confirmed
+    with pytest.raises(Forbidden):
+        perform(user=fresh(town.village_head), incident=order, action="verify")
+    order = do(order, town.clerk, "verify")
+    order = do(order, town.village_head, "close")
+    assert (order.status, order.closed_at is not None) == ("closed", True)
