@@ -108,7 +108,7 @@ def test_problem_is_screened_listed_analysed_entered_and_solved(client, town, cl
     lines = ledger(client)
     assert sorted(line[0] for line in lines[1:]) == [row.number for row in rows]
     states = {line[0]: (line[7], line[10], line[13]) for line in lines[1:]}
-    assert states[rows[0].number] == ("已办结", None, "已清运")
+    assert states[rows[0].number] == ("已办结", "", "已清运")
     assert states[rows[1].number][1] == "是"
     assert [line[0] for line in ledger(client, "?mark=listed")[1:]] == [rows[1].number]
 
