@@ -50,6 +50,16 @@ class FramesField(forms.CharField):
         return found
 
 
+class TreeForm(forms.Form):
+    file = forms.FileField(
+        label=gettext_lazy("Workbook"),
+        widget=forms.FileInput(attrs={"accept": ".xlsx,.csv"}),
+        help_text=gettext_lazy(
+            "xlsx or csv with the columns 编码, 名称, 上级编码 and 类型, at most 10,000 rows and 10 MB."
+        ),
+    )
+
+
 class CalendarForm(forms.Form):
     frames = FramesField(label=gettext_lazy("Working time of the office"), max_length=200)
     weekdays = forms.TypedMultipleChoiceField(

@@ -39,8 +39,11 @@ class GridFile:
     errors: dict[int, list[str]]
 
 
-def read_grids(file: BinaryIO) -> GridFile:
-    """The rows of the file against the tree. Rows that stand in gridgov exactly so are unchanged. Raises BadWorkbook."""
+def read_grids(file: BinaryIO, *, township_code: str = "") -> GridFile:
+    """The rows of the file against the tree. Rows that stand in gridgov exactly so are unchanged. Raises BadWorkbook.
+
+    `township_code`: the only township whose rows are taken; without it, the one of most rows.
+    """
     rows = read_table(
         file, columns=COLUMNS, required=("code", "name", "parent", "use"), codes=("code", "parent", "use")
     )
@@ -48,7 +51,7 @@ def read_grids(file: BinaryIO) -> GridFile:
         row.number: NewGrid(row.values["code"], row.values["name"], USES.get(row.values["use"], ""))
         for row in rows
     }
-    township_code = _township_of(asked.values())
+    township_code = township_code or _township_of(asked.values())
     there = {grid.code: grid for grid in Grid.objects.filter(pk__in=[new.code for new in asked.values()])}
     same = {number for number, new in asked.items() if _stands_so(there.get(new.code), new)}
     new = [grid for number, grid in asked.items() if number not in same]

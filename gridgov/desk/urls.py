@@ -5,7 +5,8 @@ from django.urls import path
 from django.views.i18n import set_language
 
 from gridgov.desk import grid_pages, views
-from grids.views import calendar
+from grids.views import importing
+from grids.views.calendar import calendar
 
 urlpatterns = [
     path("", views.desk, name="desk"),
@@ -15,6 +16,10 @@ urlpatterns = [
     path("grids/", grid_pages.tree, name="grids"),
     path("grids/<slug:code>/", grid_pages.detail, name="grid"),
     path("grids/<slug:code>/calendar/", calendar, name="calendar"),
+    path("grids/<slug:code>/tree.xlsx", importing.tree_workbook, name="grids-workbook"),
+    path("grids/<slug:code>/import/", importing.start, name="grids-import"),
+    path("grids/<slug:code>/import/<uuid:pk>/", importing.check, name="grids-import-check"),
+    path("grids/<slug:code>/import/<uuid:pk>/errors/", importing.errors, name="grids-import-errors"),
     path("login/", views.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("password/", views.PasswordChange.as_view(), name="password_change"),

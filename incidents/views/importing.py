@@ -17,13 +17,13 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from gridgov.common import keeping
+from gridgov.common.answers import lines, workbook
 from gridgov.common.errors import DomainError, NotVisible
 from gridgov.common.xlsx import LIMITS, write_errors
 from incidents.exports import write_import_template
 from incidents.imports import COLUMNS, MatterFile, read_matters, take_in
 from incidents.permissions import can_import
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SHOWN = 200  # rows that a page lists; the workbook has all
 
 
@@ -124,15 +124,3 @@ def _read(user: Any, pk: UUID) -> MatterFile:
         return read_matters(BytesIO(keeping.kept(pk, user=user)), user=user)
     except NotVisible as error:
         raise Http404(_("This file is no longer here; choose it again.")) from error
-
-
-def lines(errors: dict[int, list[str]]) -> list[tuple[int, str]]:
-    return [
-        (number, "；".join(text.rstrip("。") for text in texts)) for number, texts in sorted(errors.items())
-    ]
-
-
-def workbook(target: BytesIO, name: str) -> HttpResponse:
-    response = HttpResponse(target.getvalue(), content_type=XLSX)
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from gridgov.common import audit, clock, keeping
+from gridgov.common.answers import lines, workbook
 from gridgov.common.enums import AuditKind
 from gridgov.common.errors import DomainError, NotVisible
 from gridgov.common.forms import show_refusal
@@ -34,7 +35,7 @@ from incidents.forms import by_village
 from incidents.imports import CODES, COLUMNS, MOST_ROWS, SOURCES, MatterFile, matters_of, take_in
 from incidents.models import Category, OrderMapping
 from incidents.permissions import can_import
-from incidents.views.importing import SHOWN, lines, workbook
+from incidents.views.importing import SHOWN
 
 FROM_ABOVE = next(word for word, source in SOURCES.items() if source == Source.ABOVE)
 LEFT_OUT = ("again",)

@@ -156,6 +156,10 @@ ROUTES: Mapping[str, Route] = {
     "grids/": route("200", "405"),
     "grids/<slug:code>/": route("200 SEE / 404", "405", "grid"),
     "grids/<slug:code>/calendar/": route("200 SETTINGS / 404", "400 SETTINGS / 404", "township"),
+    "grids/<slug:code>/tree.xlsx": route("200 SETTINGS / 404", "405", "township"),
+    "grids/<slug:code>/import/": route("200 SETTINGS / 404", "400 SETTINGS / 404", "township"),
+    "grids/<slug:code>/import/<uuid:pk>/": route("200 OFFICE / 404", "400 OFFICE / 404", "tree"),
+    "grids/<slug:code>/import/<uuid:pk>/errors/": route("200 OFFICE / 404", "405", "tree"),
     # incidents
     "incidents/": route("200", "405"),
     "incidents/?grid=<code>": route("200", "405", "grid"),

@@ -268,7 +268,8 @@ class Walk:
             self.wrong.append(f"{self.role}: {cell}: changes a matter out of sight")
 
 
-OPEN_TO_THE_HOLDER = {"feedback/<slug:token>/"}  # whoever has the link reads the title
+# Whoever has the link reads the title; the technical administrator looks after the trees of all townships.
+OPEN_TO_THE_HOLDER = {"feedback/<slug:token>/", "grids/<slug:code>/tree.xlsx"}
 SHOWN_IN_PLACE = {"incidents/<uuid:pk>/reveal/"}  # names and phones are answered, never put into an address
 
 

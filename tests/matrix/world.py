@@ -24,6 +24,7 @@ from gridgov.common import clock
 from gridgov.common.enums import AuditKind
 from gridgov.common.keeping import keep
 from gridgov.common.models import AuditEvent, Heartbeat, OutboxMessage, SetAside, User
+from grids.exports import write_tree
 from grids.models import CalendarDay, Grid
 from incidents.actions import attach, perform, record_mediation, report, save_mapping
 from incidents.actions.webhooks import TOPIC
@@ -152,7 +153,7 @@ def _matters(world: World) -> None:
                 started_at=now - timedelta(minutes=30), ended_at=now - timedelta(minutes=5),
             ).patrol  # fmt: skip
     world.objects["paper"] = matters
-    world.objects["list"] = {"T": _a_list(world.town.clerk)}
+    world.objects |= {"list": {"T": _a_list(world.town.clerk)}, "tree": {"T": _a_tree(world.town.clerk)}}
     world.objects |= {"incident": matters, "upload": uploads, "feedback": links, "patrol": patrols}
     world.objects["number"] = matters
     world.objects["batch"] = {"P": BATCH}
@@ -197,6 +198,12 @@ def _a_list(user: User) -> UUID:
     """A workbook that its owner has not yet confirmed."""
     book = io.BytesIO()
     write_import_template(book, user=fresh(user))
+    return keep(book.getvalue(), user=user)
+
+
+def _a_tree(user: User) -> UUID:
+    book = io.BytesIO()
+    write_tree(book, township_code=fresh(user).member.township_code)
     return keep(book.getvalue(), user=user)
 
 
@@ -351,4 +358,6 @@ def address_args(world: World, kind: str, place: str) -> tuple[Any, ...]:
         return (thing.pk, world.objects["list"]["T"])
     if kind == "number":
         return (thing.number,)
+    if kind == "tree":
+        return (world.town.code, thing)
     return (getattr(thing, "pk", thing),)
