@@ -65,6 +65,20 @@ LIMITS: Mapping[str, Any] = {
     "assist": gettext_lazy("Limit for assisting"),
     "whistle": gettext_lazy("Limit for departments that are called"),
 }
+# What a step may decide or ask for.
+ARGUMENT_WORDS: Mapping[str, Any] = {
+    "to": gettext_lazy("Responsible unit"),
+    "assisting": gettext_lazy("Assisting units"),
+    "case_leader": gettext_lazy("Case leader"),
+    "responsible_person": gettext_lazy("Responsible person"),
+    "deadline": gettext_lazy("Deadline"),
+    "files": gettext_lazy("Photos and files"),
+    "note": gettext_lazy("Note"),
+    "trend_forecast": gettext_lazy("How it may develop"),
+    "occurred_at": gettext_lazy("When it happened"),
+    "address": gettext_lazy("Place"),
+    "requester": gettext_lazy("Requester"),
+}
 UNITS = [
     (Unit.MINUTES.value, gettext_lazy("minutes")),
     (Unit.HOURS.value, gettext_lazy("hours")),
@@ -76,6 +90,7 @@ KEPT = (
     "rules",
     "limits",
     "steps",
+    "words",
 )  # the clauses behind a procedure stay the plan's; limits have fields of their own
 
 

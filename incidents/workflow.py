@@ -263,6 +263,9 @@ class ProcedureSpec(BaseModel):
     on_overdue: OnOverdue = OnOverdue.SUPERVISE
     calendar: str = Field("office", pattern="^(office|urgent)$")  # whose frames the limits follow
     steps: tuple[StepSpec, ...] = ()
+    words: Mapping[str, str] = Field(
+        default_factory=dict
+    )  # action -> the plan's own word for it: 派遣, 调处, 结案
     limits: Mapping[str, LimitSpec] = Field(default_factory=dict)
     rules: Mapping[str, str] = Field(
         default_factory=dict
@@ -273,10 +276,17 @@ class ProcedureSpec(BaseModel):
         unknown = set(self.limits) - set(LIMIT_KEYS)
         if unknown:
             raise ValueError(f"unknown limits: {', '.join(sorted(unknown))}")
+        unnamed = set(self.words) - set(TRANSITIONS)
+        if unnamed:
+            raise ValueError(f"words of no action: {', '.join(sorted(unnamed))}")
         wrong = [f"step {code}: {what}" for code, what in problems(self.steps, STEP_ACTIONS)]
         if wrong:
             raise ValueError("; ".join(wrong))
         return self
+
+    def word_for(self, action: str) -> str:
+        """What the action is called in this procedure."""
+        return self.words.get(action) or str(TRANSITIONS[action].label)
 
     def limit_for(self, purpose: str, unit: str, *, dispatched: bool = False) -> Limit | None:
         """The limit of a stage: of the steps that the unit takes, else of its kind; `unit` is a level or `department`.

@@ -331,7 +331,8 @@ def allowed_actions(user: User, incident: Incident) -> list[Allowed]:
         if move.name == "close" and owed_before_closing(incident):
             continue
         requires, rules = obligatory(incident, move.name, user), rules_of_step(user, incident, move.name)
-        found.append(Allowed(move.name, str(move.label), requires, arguments_of(move.name), rules))
+        label = incident.procedure.spec.word_for(move.name)
+        found.append(Allowed(move.name, label, requires, arguments_of(move.name), rules))
     return found
 
 

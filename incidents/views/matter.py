@@ -44,6 +44,7 @@ from incidents.permissions import (
     owed_before_closing,
     refusal,
 )
+from incidents.permissions.steps import current_step, step_rule
 from incidents.templatetags.matters import times_of
 from incidents.views import papers
 from incidents.views.people import people_section
@@ -122,7 +123,7 @@ def act(request: HttpRequest, pk: UUID, action: str) -> HttpResponse:
             show_refusal(form, error)
         form.fresh()
         return _page(request, incident, refused=(action, form), rule=error.rule, status=error.status)
-    label = TRANSITIONS[action].label
+    label = done.procedure.spec.word_for(action)
     messages.success(request, _("%(number)s: %(action)s is done.") % {"number": done.number, "action": label})
     return redirect("incidents:detail", done.pk)
 
@@ -225,6 +226,7 @@ def _page(
         "people": people,
         "assisting": list(incident.assist_tasks.select_related("grid", "department", "member")),  # type: ignore[attr-defined]
         "rule": rule,
+        "turn": turn_of(incident),
         "notice": _notice(user, incident),
         "reply": _reply(incident) if works_on_it else "",
         "papers": papers.offered(user, incident),
@@ -232,6 +234,12 @@ def _page(
         "mediations": _mediations(incident),
     }
     return render(request, "incidents/matter.html", context, status=status)
+
+
+def turn_of(incident: Incident) -> dict[str, Any] | None:
+    """The step whose turn it is, with the clause behind it."""
+    step = current_step(incident)
+    return {"step": step, "rule": step_rule(incident, step)} if step is not None else None
 
 
 def people_near(user: User, incident: Incident) -> dict[str, Member]:

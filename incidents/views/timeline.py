@@ -70,14 +70,21 @@ def story(incident: Incident, files: Mapping[int, Any]) -> list[Entry]:
         )
     }
     posts = Posts(row.actor_id for row in rows)
-    entries = [_entry(row, cards, posts, files.get(row.seq)) for row in rows]
+    names = {step.code: step.name for step in incident.procedure.spec.steps}
+    entries = [_entry(row, cards, posts, files.get(row.seq), names) for row in rows]
     return sorted([*entries, *_copied(incident), *_clocks(incident)], key=lambda entry: entry.at)
 
 
-def _entry(row: Transition, cards: Mapping[tuple[int, str], Escalation], posts: Posts, shown: Any) -> Entry:
+def _entry(
+    row: Transition,
+    cards: Mapping[tuple[int, str], Escalation],
+    posts: Posts,
+    shown: Any,
+    names: Mapping[str, str],
+) -> Entry:
     if row.action == OVERDUE:
         return _overdue(row, cards.get((row.stage, row.level)))
-    text = _sentence(row, posts) + outcome(row) + _others(row) + _whose_now(row)
+    text = _sentence(row, posts) + _step_of(row, names) + outcome(row) + _others(row) + _whose_now(row)
     return Entry(row.entered_at, text, _kind(row), row.note, _how(row), shown)
 
 
@@ -93,6 +100,12 @@ def _sentence(row: Transition, posts: Posts) -> str:
     else:
         return str(done)
     return _("%(who)s %(done)s") % {"who": person, "done": done}
+
+
+def _step_of(row: Transition, names: Mapping[str, str]) -> str:
+    """Which step of the procedure it was."""
+    name = names.get(row.data.get("step", ""))
+    return _(" (step “%(step)s”)") % {"step": name} if name else ""
 
 
 def _others(row: Transition) -> str:

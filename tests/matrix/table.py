@@ -49,6 +49,7 @@ PROFILES = {
     "PATROLS": f"township: {ALL} | village: {VILLAGE} | worker: G1 | worker2: G3",
     # what belongs to the township as a whole
     "OFFICE": "township: T",
+    "WORKPLACE": "township village worker worker2 department supervisor leader auditor moved: T | admin: T O",
     "SETTINGS": "township: T | admin: T O",
     "TECHNICAL": "admin",
     "CLERK": "township",
@@ -175,6 +176,8 @@ ROUTES: Mapping[str, Route] = {
     "incidents/new/": route("200 REPORTS / 403", "302 NAMES / 400 REPORTS / 403", "", bodies.a_report, "grid"),
     "incidents/phone/": route("200 REPORTS / 403", "400 REPORTS / 403"),
     "incidents/when-due/": route("200 SETTERS / 403", "405"),
+    "incidents/procedures/": route("200", "405"),
+    "incidents/procedures/<int:pk>/": route("200 WORKPLACE / 404", "405", "procedure"),
     "incidents/rising/": route("200 SIGHTED / 403", "405"),
     "incidents/similar/": route("200 REPORTS / 403", "405"),
     "incidents/import/": route("200 IMPORTS / 403", "200 IMPORTS / 403"),
