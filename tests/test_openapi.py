@@ -35,7 +35,7 @@ def test_every_address_is_documented(paths):
 
     found = {address for address in below(get_resolver(), "") if address.startswith("api/v1/")}
     plain = {
-        "/" + re.sub(r"<(\w+:)?pk>", "{id}", re.sub(r"<(\w+:)?(action|batch)>", r"{\2}", address))
+        "/" + re.sub(r"<(\w+:)?pk>", "{id}", re.sub(r"<(\w+:)?(action|batch|mediation)>", r"{\2}", address))
         for address in found
     }
     plain = {address.replace("^grids/(?P<code>[0-9]{9,30})/$", "grids/{code}/") for address in plain}

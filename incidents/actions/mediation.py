@@ -47,7 +47,7 @@ def record_mediation(
     found = replay_of(Mediation, "user", user, client_uuid, body_hash)
     if found is not None:
         return found
-    member = _mediating(user, incident)
+    member = must_mediate(user, incident)
     _check(said)
     now = clock.now()
     try:
@@ -72,7 +72,7 @@ def record_mediation(
 
 def correct_mediation(*, user: User, mediation: Mediation, version: int, **said: Unpack[Said]) -> Mediation:
     """Puts it right; number and what stood before are kept. Raises Forbidden, Conflict (somebody was first), Invalid."""
-    member = _mediating(user, mediation.incident)
+    member = must_mediate(user, mediation.incident)
     if mediation.version != version:
         raise Conflict(_("It has changed since you read it; look at it again."), code="stale_version")
     _check(said)
@@ -88,7 +88,8 @@ def correct_mediation(*, user: User, mediation: Mediation, version: int, **said:
     return mediation
 
 
-def _mediating(user: User, incident: Incident) -> Member:
+def must_mediate(user: User, incident: Incident) -> Member:
+    """Who enters and reads it. Raises Forbidden."""
     member = standing_of(user).member
     if member is None or not may_mediate(user, incident):
         raise Forbidden(_("A mediation is entered by whoever works on the dispute."))

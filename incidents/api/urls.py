@@ -1,6 +1,6 @@
 from django.urls import path
 
-from incidents.api import bulk, people, similar, views
+from incidents.api import bulk, mediation, people, similar, views
 
 urlpatterns = [
     path("categories/", views.CategoryList.as_view(), name="categories"),
@@ -22,6 +22,12 @@ urlpatterns = [
     path("incidents/<uuid:pk>/answer/", people.IncidentAnswer.as_view(), name="incident-answer"),
     path("incidents/<uuid:pk>/calls/", people.IncidentCalls.as_view(), name="incident-calls"),
     path("incidents/<uuid:pk>/join/", people.IncidentJoin.as_view(), name="incident-join"),
+    path("incidents/<uuid:pk>/mediations/", mediation.MediationList.as_view(), name="incident-mediations"),
+    path(
+        "incidents/<uuid:pk>/mediations/<uuid:mediation>/",
+        mediation.MediationDetail.as_view(),
+        name="incident-mediation",
+    ),
     path("uploads/", views.UploadList.as_view(), name="uploads"),
     path("uploads/<uuid:pk>/file", views.UploadFile.as_view(), name="upload-file"),
 ]

@@ -15,7 +15,7 @@ from gridgov.common.enums import Channel
 from gridgov.common.worktime import Kind as LedgerKind
 from gridgov.common.worktime import in_force
 from incidents.due import limit_text, moment
-from incidents.enums import Purpose, Status
+from incidents.enums import CategoryKind, Purpose, Status
 from incidents.models import Escalation, Incident, Stage, Transition
 from incidents.models.time import limit_of
 from incidents.views.outcomes import outcome
@@ -61,7 +61,7 @@ class Entry:
 
 
 def story(incident: Incident, files: Mapping[int, Any]) -> list[Entry]:
-    """Seven queries. `files`: those that came with a step, by its number."""
+    """Seven queries, of a dispute eight. `files`: those that came with a step, by its number."""
     rows = list(incident.history.select_related(*PEOPLE).order_by("seq"))  # type: ignore[attr-defined]
     cards = {
         (card.stage_number, card.level): card
@@ -72,7 +72,8 @@ def story(incident: Incident, files: Mapping[int, Any]) -> list[Entry]:
     posts = Posts(row.actor_id for row in rows)
     names = {step.code: step.name for step in incident.procedure.spec.steps}
     entries = [_entry(row, cards, posts, files.get(row.seq), names) for row in rows]
-    return sorted([*entries, *_copied(incident), *_clocks(incident)], key=lambda entry: entry.at)
+    beside = [*_copied(incident), *_mediated(incident), *_clocks(incident)]
+    return sorted([*entries, *beside], key=lambda entry: entry.at)
 
 
 def _entry(
@@ -167,6 +168,16 @@ def _copied(incident: Incident) -> Iterator[Entry]:
         values = {"who": row.member, "unit": unit, "person": row.to_member}
         text = _("%(who)s copied the notice for %(unit)s, %(person)s") % values
         yield Entry(row.at, text, CLOCK, entered=str(row.get_channel_display()))
+
+
+def _mediated(incident: Incident) -> Iterator[Entry]:
+    """Each mediation; what was said in it stands in its record."""
+    if incident.category.kind != CategoryKind.DISPUTE:
+        return
+    for row in incident.mediations.select_related("entered_by").order_by("held_at", "id"):  # type: ignore[attr-defined]
+        values = {"who": row.entered_by, "number": row.number, "outcome": row.get_outcome_display()}
+        text = _("%(who)s entered mediation %(number)s: %(outcome)s") % values
+        yield Entry(row.entered_at, text, entered=_("happened %(at)s") % {"at": moment(row.held_at)})
 
 
 # --- clocks ------------------------------------------------------------------------------------------------------

@@ -37,7 +37,8 @@ PLAIN = set(
     requester.channel requester.anonymous parties[].name parties[].phone parties[].address parties[].side trend_forecast
     version note reason deadline important told.channel told.happened_at happened solved upheld granted limit.n limit.unit
     until level reply_due body number reply about action side name phone grade comment started_at ended_at
-    findings[].text findings[].description kind sha256 file username password""".split()
+    findings[].text findings[].description kind sha256 file username password
+    held_at place mediator record outcome terms performance performance_due told_other_ways whom answered""".split()
 )
 
 

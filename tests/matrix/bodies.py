@@ -78,6 +78,17 @@ def a_party(world: World, place: str) -> dict[str, Any]:
     return {"client_uuid": str(uuid4()), "name": "李四(虚构)"}
 
 
+def a_mediation(world: World, place: str) -> dict[str, Any]:
+    return a_call(world, place) | {
+        "held_at": clock.now().isoformat(), "place": "村委会", "mediator": "王五(虚构)", "record": "双方各让一步",
+        "outcome": "oral", "terms": "恢复原状",
+    }  # fmt: skip
+
+
+def a_corrected_mediation(world: World, place: str) -> dict[str, Any]:
+    return a_mediation(world, place) | {"version": 1}
+
+
 def no_party(world: World, place: str) -> dict[str, Any]:
     """One that was struck already: striking it again changes nothing."""
     return {"client_uuid": str(uuid4()), "party": str(uuid4())}

@@ -277,6 +277,12 @@ ROUTES: Mapping[str, Route] = {
     "api/v1/incidents/<uuid:pk>/answer/": route("405", "201 ACCEPTOR / 403 SEE / 404", "incident", bodies.an_answer),
     "api/v1/incidents/<uuid:pk>/calls/": route("405", "201 WORKS / 403 SEE / 404", "incident", bodies.a_telephone_report),
     "api/v1/incidents/<uuid:pk>/join/": route("405", "201 ACCEPTOR / 403 SEE / 404", "incident", bodies.a_joining),
+    "api/v1/incidents/<uuid:pk>/mediations/": route(
+        "200 WORKS / 403 SEE / 404", "201 WORKS / 403 SEE / 404", "dispute", bodies.a_mediation
+    ),
+    "api/v1/incidents/<uuid:pk>/mediations/<uuid:mediation>/": route(
+        "405", "200 WORKS / 403 SEE / 404", "mediation", bodies.a_corrected_mediation
+    ),
     "api/v1/uploads/": route("405", "201 FILES / 403", "", bodies.an_upload),
     "api/v1/uploads/<uuid:pk>/file": route("200 SEE / 404", "405", "upload"),
     "api/v1/patrols/": route("200", "201 PATROLS / 403 NAMES / 400 REPORTS / 403", "", bodies.a_patrol, "grid"),
