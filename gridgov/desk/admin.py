@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from gridgov.common.admin import ActionForm, Rows, is_technical, resend
 from gridgov.common.channels import checked_channel, shown
@@ -92,7 +92,7 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        return [("waiting", _("waits")), ("sent", _("sent")), ("dead", _("given up"))]
+        return [("waiting", _("waits")), ("sent", _("sent")), ("dead", pgettext("message", "given up"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         narrowed: dict[str, dict[str, Any]] = {
@@ -154,7 +154,7 @@ class DeliveryAdmin(TownshipAdmin):
     def state(self, row: Delivery) -> str:
         if row.sent_at is not None:
             return _("sent")
-        return _("given up") if row.dead_at is not None else _("waits")
+        return pgettext("message", "given up") if row.dead_at is not None else _("waits")
 
     @admin.action(description=gettext_lazy("Send the selected messages again"), permissions=["view"])
     def send_again(self, request: HttpRequest, queryset: Rows) -> None:

@@ -132,9 +132,9 @@ class Visitor:
     def _act(self, page: str, address: str, fields: dict[str, Any]) -> None:
         self.open(page)
         form = f'form[action="{address}"]'
-        offer = self.page.locator(f"details:has({form})")
-        if offer.get_attribute("open") is None:
-            offer.locator("summary").click()
+        for offer in self.page.locator(f"details:has({form})").all():  # the outer one first
+            if offer.get_attribute("open") is None:
+                offer.locator("> summary").click()
         self.fill(form, **fields)
         self.press(f"{form} [type=submit]")
         self.must_be_done(address)
