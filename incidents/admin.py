@@ -17,21 +17,23 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from gridgov.common.admin import Rows, ScopedAdmin, ScopedInline
+from gridgov.common.admin import Rows, ScopedAdmin, ScopedInline, is_technical
 from gridgov.common.errors import DomainError
 from gridgov.common.forms import show_refusal
 from grids.admin import TownshipAdmin
 from grids.enums import Verb
-from grids.querysets import condition, places_of
+from grids.models import Calendar
+from grids.querysets import OFFICE, URGENT, condition, places_of
 from incidents.actions import NewProcedure, publish_procedures
 from incidents.forms import ActionForm
 from incidents.models import Category, Incident, Procedure, Transition
 from incidents.permissions import may_see_requester, obligatory, owed_before_closing
 from incidents.querysets import RELATED
+from incidents.rehearsal import Rehearsal, rehearse_procedure
 from incidents.spec_form import SpecForm, said
 from incidents.templatetags.matters import time_left
 from incidents.views.matter import offers_for, people_near, take
-from incidents.workflow import OTHER_ROWS, TRANSITIONS
+from incidents.workflow import OTHER_ROWS, TRANSITIONS, ProcedureSpec
 
 MOST_AT_ONCE = 100  # as ids in an address
 
@@ -295,5 +297,18 @@ class ProcedureAdmin(TownshipAdmin):
             "title": _("Change and publish: %(procedure)s") % {"procedure": procedure},
             "form": form,
             "changes": form.changes if form.is_bound and form.is_valid() else None,
+            "rehearsal": _rehearsed(procedure, form) if form.is_bound and form.is_valid() else None,
+            "links": not is_technical(user),
         }
         return render(request, "admin/incidents/procedure/publish.html", context)
+
+
+def _rehearsed(procedure: Procedure, form: SpecForm) -> Rehearsal:
+    """What the change would have meant last month."""
+    town = str(procedure.township_id)
+    return rehearse_procedure(
+        township_code=town,
+        code=procedure.code,
+        spec=ProcedureSpec.model_validate(form.data_of_spec),
+        calendars={which: Calendar.objects.of(town, which) for which in (OFFICE, URGENT)},
+    )

@@ -54,6 +54,7 @@ def calendar(request: HttpRequest, code: str) -> HttpResponse:
     context = {
         "calendar": found,
         "frames": frames,
+        "rehearses": code in managed_townships(user),
         "year": year,
         "table": table if table is not None and not year.errors else None,
         "years": found.years.order_by("year"),

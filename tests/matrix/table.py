@@ -178,6 +178,7 @@ ROUTES: Mapping[str, Route] = {
     "incidents/when-due/": route("200 SETTERS / 403", "405"),
     "incidents/procedures/": route("200", "405"),
     "incidents/procedures/<int:pk>/": route("200 WORKPLACE / 404", "405", "procedure"),
+    "incidents/rehearsal/<slug:code>/": route("200 OFFICE / 404", "400 OFFICE / 404", "township"),
     "incidents/rising/": route("200 SIGHTED / 403", "405"),
     "incidents/similar/": route("200 REPORTS / 403", "405"),
     "incidents/import/": route("200 IMPORTS / 403", "200 IMPORTS / 403"),
