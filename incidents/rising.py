@@ -52,7 +52,9 @@ def will_go_up(places: Sequence[Place], *, hours: int = 24, most: int = MOST) ->
         if rung is None or row.escalate_at is None:
             continue
         values = {"unit": row.unit, "told": names.get(rung.code, rung.code), "due": moment(row.due_at)}
-        if rung.is_red:
+        if rung.is_red and not row.is_late:
+            text = _("due at %(unit)s; nobody stands above: a red card at %(told)s then, its leader is told")
+        elif rung.is_red:
             text = _(
                 "%(unit)s is late (due %(due)s) and nobody above has acted: a red card at %(told)s, its leader is told"
             )
