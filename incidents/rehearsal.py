@@ -114,6 +114,8 @@ def _rehearse(change: Change, **which: str) -> Rehearsal:
         _judge(found, stage, change, first_of=stage.incident_id not in seen and stage.number == 1)
         if stage.number == 1:
             seen.add(stage.incident_id)
+    found.differences.sort(key=lambda one: one.late_before == one.late_after)  # what turns late comes first
+    del found.differences[SHOWN:]
     return found
 
 
@@ -142,13 +144,10 @@ def _judge(found: Rehearsal, stage: Stage, change: Change, *, first_of: bool) ->
         found.told_after += _told(stage, after, end, then)
     if before != after:
         found.moved += 1
-        if len(found.differences) < SHOWN:
-            unit = str(stage.grid or stage.department)
-            found.differences.append(
-                Difference(
-                    stage.incident_id, stage.incident.number, unit, before, after, late_before, late_after
-                )
-            )
+        unit = str(stage.grid or stage.department)
+        found.differences.append(
+            Difference(stage.incident_id, stage.incident.number, unit, before, after, late_before, late_after)
+        )
 
 
 def _due(stage: Stage, was: ProcedureSpec, then: _Rules) -> datetime | None:

@@ -104,6 +104,10 @@ def _imported(request: HttpRequest, code: str, form: YearForm, table: YearTable)
         form.add_error(None, str(error.detail))
         return False
     _note(request, code, str(given["year"]))
+    if not moved:
+        text = _("The holidays of %(year)s are in. No open matter has another deadline by that.")
+        messages.success(request, text % {"year": given["year"]})
+        return True
     text = ngettext(
         "The holidays of %(year)s are in. %(n)d open matter has another deadline now; its people are told.",
         "The holidays of %(year)s are in. %(n)d open matters have another deadline now; their people are told.",
