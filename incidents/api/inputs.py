@@ -42,7 +42,8 @@ class IncidentQuery(Strict):
         help_text=gettext_lazy("On the rectification list, under supervision, marked for accountability."),
     )
     mine = serializers.BooleanField(
-        required=False, help_text=gettext_lazy("Open ones that a unit answers for on which I serve.")
+        required=False,
+        help_text=gettext_lazy("Open ones that a unit answers for, or assists in, on which I serve."),
     )
     q = serializers.CharField(
         max_length=LONGEST_QUESTION,

@@ -178,7 +178,7 @@ def _rows(user: User, matters: Sequence[Incident], action: str) -> list[Row]:
     found = []
     for one in matters:
         refused = refusal(user, one, TRANSITIONS[action])
-        why = str(refused.detail) if refused else ""
+        why = _said(refused) if refused else ""
         if not why and action == "close":
             why = next((owed.text for owed in owed_before_closing(one)), "")
         found.append(Row(one, why, picked=not why))

@@ -5,6 +5,7 @@
 
 import os
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from django.db import transaction
@@ -16,9 +17,20 @@ from gridgov.common import clock
 from gridgov.common.enums import Channel
 from gridgov.common.errors import Conflict, DomainError, Invalid
 from gridgov.common.worktime import Limit, Unit
-from incidents.actions import NewProcedure, perform, publish_procedures, report, resume_due, sweep
+from incidents.actions import (
+    NewProcedure,
+    act_together,
+    perform,
+    publish_procedures,
+    report,
+    resume_due,
+    sweep,
+    sweep_assisting,
+    undo_together,
+)
 from incidents.loop_check import breaches
 from incidents.models import (
+    AssistTask,
     ClockEvent,
     Escalation,
     ExtensionRequest,
@@ -59,7 +71,7 @@ def whole_state():
     ]
     rows = [
         list(model.objects.order_by("pk").values())
-        for model in (Part, Escalation, Supervision, ExtensionRequest, FeedbackRequest)
+        for model in (Part, Escalation, Supervision, ExtensionRequest, FeedbackRequest, AssistTask)
     ]
     stages = list(Stage.objects.filter(is_void=False).order_by("pk").values())
     return matters, rows, stages
@@ -119,8 +131,14 @@ class Loop(RuleBasedStateMachine):
             "supervise": {"level": ("yellow", "red")[odd], "note": "抓紧"}, "unlist": {"note": "已整改"},
             "list_for_rectification": {"reason": "久拖不决"}, "void": {"reason": "重复"},
             "mark_accountable": {"about": "某站所", "reason": "推诿"}, "merge": {"into": other},
+            "assist": {"assisting": [self.assistant(odd)], **({"deadline": later} if odd else {})},
+            "whistle": {"assisting": [self.assistant(odd)], "deadline": later}, "submit_assist": {"note": "已协助"},
+            "release_assist": {"assisting": [self.assistant(0), self.assistant(1)], "reason": "不再需要"},
             "correct": {"title": f"更正{self.steps}", **({"grid": self.town.groups[1]} if odd else {})},
         }.get(action, {})  # fmt: skip
+
+    def assistant(self, odd):
+        return (self.town.departments[1], self.town.villages[1])[odd]
 
     def told(self, incident):
         if not hasattr(incident, "requester"):
@@ -217,6 +235,36 @@ class Loop(RuleBasedStateMachine):
         assert whole_state() == before, action
         self.done["undo"] = self.done.get("undo", 0) + 1
 
+    @rule(data=st.data(), role=st.sampled_from(ROLES), odd=st.integers(0, 1))
+    def together_and_back(self, data, role, odd):
+        """One action on all matters at once; taken back, what was done is as if it had never happened."""
+        matters, user, batch = list(self.matters()), self.user(role), uuid4()
+        offers = {one.pk: {it.name for it in allowed_actions(user, one)} - {"undo"} for one in matters}
+        names = sorted(set().union(*offers.values()))
+        if not names or any(one.is_late for one in matters):
+            return
+        action, before = data.draw(st.sampled_from(names)), whole_state()
+
+        def take(incident, call):
+            given = self.words(incident, action, odd)
+            return perform(
+                user=user, incident=incident, action=action, client_uuid=call, batch=batch, **given
+            )
+
+        lines = act_together(
+            user=user, incidents=[one.pk for one in matters], batch=batch, body_hash="", take=take
+        )
+        done = {line.pk for line in lines if line.problem is None}
+        assert done <= {pk for pk, offered in offers.items() if action in offered}
+        if not done:
+            assert whole_state() == before
+            return
+        self.now += timedelta(minutes=data.draw(st.integers(0, 10)))
+        back = undo_together(user=self.user(role), batch=batch, call=uuid4())
+        assert [line.problem for line in back if line.problem] == []
+        assert whole_state() == before, action
+        self.done["together"] = self.done.get("together", 0) + 1
+
     @rule(
         data=st.data(), first=st.sampled_from(ROLES), second=st.sampled_from(ROLES), index=st.integers(0, 6)
     )
@@ -247,9 +295,9 @@ class Loop(RuleBasedStateMachine):
     @rule()
     def look_in(self):
         """The sweep tells each level once; a second one at the same moment finds nothing."""
-        resume_due()
-        sweep()
-        assert (resume_due(), sweep()) == (0, 0)
+        for late in (resume_due, sweep, sweep_assisting):
+            late()
+        assert (resume_due(), sweep(), sweep_assisting()) == (0, 0, 0)
 
     @invariant()
     def loop_is_closed(self):
