@@ -116,11 +116,9 @@ def step_of(user: User, incident: Incident, move: Move) -> StepSpec | None:
     here = _here(incident)
     for step in naming(steps, name):
         placed = digits(step.level) or step.level in (DEPARTMENT, UNIT)
-        if move.who is Who.AT_UNIT and placed:
-            mine = step.level in here
-        else:
-            mine = stands_at(user, incident, step.level, move.verbs)
-        if mine:
+        turn = move.who is Who.AT_UNIT or name in MAIN  # taken where the matter is
+        mine = step.level in here if placed and turn else True
+        if mine and (move.who is Who.AT_UNIT or stands_at(user, incident, step.level, move.verbs)):
             return step
     done = done_steps(incident) if len(beside(steps, name)) > 1 else frozenset()
     own = [one for one in beside(steps, name) if stands_at(user, incident, one.level, move.verbs or _HANDS)]
@@ -137,14 +135,15 @@ def narrowed(user: User, incident: Incident, move: Move) -> DomainError | None:
         return None
     step = step_of(user, incident, move)
     if step is None or step.parallel:
-        return _not_named(incident, move)
+        return _not_named(user, incident, move)
     return _out_of_turn(user, incident, move, step)
 
 
-def _not_named(incident: Incident, move: Move) -> DomainError | None:
+def _not_named(user: User, incident: Incident, move: Move) -> DomainError | None:
     steps = incident.procedure.spec.steps
     bound = [step for step in naming(steps, move.name) if digits(step.level)]
-    if bound and move.name in BOUND and move.who is not Who.AT_UNIT:
+    elsewhere = bound and move.name in BOUND and move.who is not Who.AT_UNIT
+    if elsewhere and not any(stands_at(user, incident, step.level, move.verbs) for step in bound):
         text = _("“%(step)s” is taken by %(actor)s.") % {"step": bound[0].name, "actor": bound[0].actor}
         return Forbidden(text, code="not_this_actor", rule=step_rule(incident, bound[0]))
     own = [step for step in at_levels(steps, _here(incident)) if _at_unit(step)]
@@ -264,12 +263,10 @@ def current_step(incident: Incident) -> StepSpec | None:
     possible = [step for step in steps if not step.parallel and _possible(incident, step, done)]
     if len(possible) > 1:
         done = done_steps(incident)
-    failures = {step.on_failure for step in steps}
 
     def later(step: StepSpec) -> tuple[bool, bool]:
-        """What is only for the case of failure waits behind its level's own step, what was done behind what was not."""
-        beaten = any(other.level == step.level and other.code not in failures for other in possible)
-        return step.code in failures and beaten, step.code in done
+        """What is only for the failure of another waits behind it, what was done behind what was not."""
+        return any(other.on_failure == step.code for other in possible), step.code in done
 
     return min(possible, key=later, default=None)
 

@@ -48,6 +48,7 @@ def test_an_ordinary_dispute_passes_the_four_steps_in_order(walk, posted, direct
     walk.act(director, row, "accept")
     named = {"responsible_person": str(committees.member.pk), "deadline": LATER}
     assert walk.act(director, row, "start", note="两委会商", **named)["due_at"] == LATER
+    assert walk.step(director, row) == "consult"  # until they say that it does not succeed
     walk.act(director, row, "escalate", reason="村里调不成。", files=[walk.file(director, row)])
     assert walk.step(office, row) == "assign"
     walk.act(office, row, "accept")
@@ -250,3 +251,10 @@ def test_a_misunderstood_policy_goes_to_the_office_in_charge(walk, posted, offic
     walk.act(civil, row, "submit_result", note="当面讲明政策。")
     walk.act(office, row, "verify")
     walk.finish(office, row)
+
+
+@pytest.mark.requirement("R52")
+def test_the_office_does_not_assign_what_the_village_has_not_reported(walk, posted, director, office):
+    row = brought_to_the_village(walk, posted, director)
+    given = {"to": walk.department("司法所"), "case_leader": leader(walk), "deadline": LATER}
+    walk.refused(office, row, "dispatch", "not_in_procedure", "P3-D3", **given)
