@@ -240,6 +240,9 @@ class Tier(models.Model):
     head_title = models.CharField(_("title of the head"), max_length=40)
     expected_count = models.PositiveIntegerField(null=True)
     rule = models.CharField(max_length=20, blank=True)
+    posts = models.JSONField(
+        default=list, blank=True
+    )  # of each grid there: [{"title", "role", "responsible"}]
 
     class Meta:
         verbose_name = _("tier")

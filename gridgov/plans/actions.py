@@ -42,23 +42,23 @@ def set_up(
     code: str,
     name: str,
     villages: Iterable[tuple[str, str]] = (),
-    plan: int,
+    plan: int | Preset,
     started_on: date | None = None,
 ) -> Township:
     """A real township, empty of people, under a plan. A second time adds the villages that are not there yet."""
-    _known(plan)
+    preset = plan if isinstance(plan, Preset) else _known(plan)
     asked = list(villages)
     township = Township.objects.select_related("grid").filter(pk=code.strip()).first()
     if township is None:
         township = grid_actions.setup_township(code=code, name=name, villages=asked, started_on=started_on)
-    elif (township.grid.name, township.plan_number) != (name.strip(), plan):
+    elif (township.grid.name, township.plan_number) != (name.strip(), preset.number):
         there = {"township": township, "number": township.plan_number or "–"}
         detail = _("This code is %(township)s already, under plan %(number)s.") % there
         raise Conflict(detail, code="township_exists")
     else:
         new = missing_villages(township_code=township.pk, villages=asked)
         grid_actions.add_grids(grids=new, township_code=township.pk, started_on=started_on)
-    load_plan(number=plan, township_code=township.pk, since=started_on)
+    load_plan(plan=preset, township_code=township.pk, since=started_on)
     township.refresh_from_db()
     return township
 
@@ -82,14 +82,15 @@ def open_installation(*, username: str, password: str) -> User:
 @transaction.atomic
 def load_plan(
     *,
-    number: int,
+    plan: int | Preset,
     township_code: str,
     dry_run: bool = False,
     since: date | None = None,
     user: User | None = None,
 ) -> Changes:
     """The rules of a plan for a township, no people. A second time changes nothing. Duties count from `since`."""
-    preset = _known(number)
+    preset = plan if isinstance(plan, Preset) else _known(plan)
+    number = preset.number
     township = Township.objects.select_related("grid").filter(pk=township_code).first()
     if township is None:
         raise NotVisible(_("There is no township %(code)s.") % {"code": township_code})
@@ -132,7 +133,7 @@ def _take_settings(township: Township, preset: Preset, changes: Changes) -> None
     wanted = {
         "plan_number": preset.number,
         "plan_title": preset.title,
-        "plan_hash": loader.hash_of(preset.number),
+        "plan_hash": loader.hash_of(preset),
         "expected": preset.expected,
     }
     if any(getattr(township, name) != value for name, value in wanted.items()):
@@ -161,10 +162,16 @@ def _take_tiers(township: Township, preset: Preset, changes: Changes) -> None:
             "head_title": tier.head_title,
             "expected_count": tier.expected_count,
             "rule": tier.rule or "",
+            "posts": [post.model_dump(mode="json") for post in tier.posts],
         }
         for tier in preset.tiers
     }
     present = {str(tier.depth): tier for tier in Tier.objects.filter(township=township)}
+    for depth, tier in present.items():
+        if depth in wanted and not tier.posts:  # of an edition that did not keep them here
+            tier.posts = wanted[depth]["posts"]
+            tier.save(update_fields=["posts"])
+            changes.updated.append(f"posts of tier {depth}")
     Tier.objects.bulk_create(
         _missing(Tier, {"township": township}, wanted, present, what="tier", changes=changes)
     )
@@ -271,18 +278,15 @@ def _differs(row: models.Model, values: Mapping[str, Any]) -> bool:
 
 def fill_posts(*, township: Township, grids: Sequence[Grid] | None = None) -> list[Post]:
     """The posts of the plan for grids that have none yet (default: all of the township); returns what was made."""
-    if township.plan_number is None or not loader.has_preset(township.plan_number):
-        return []
-    tiers = {tier.depth: tier for tier in loader.preset(township.plan_number).tiers}
+    tiers = {tier.depth: tier.posts for tier in Tier.objects.filter(township=township)}
     if grids is None:
         active = Grid.objects.active().filter(township_code=township.pk)
         grids = list(active.filter(posts=None).for_list())
     roles = {role.code: role for role in Role.objects.filter(township=township.grid)}
     return create_posts(
         posts=[
-            Post(grid=grid, role=roles[post.role], title=post.title, is_responsible=post.responsible)
+            Post(grid=grid, role=roles[post["role"]], title=post["title"], is_responsible=post["responsible"])
             for grid in grids
-            if grid.depth in tiers
-            for post in tiers[grid.depth].posts
+            for post in tiers.get(grid.depth, ())
         ]
     )

@@ -35,9 +35,9 @@ def preset(number: int) -> Preset:
     return read(preset_path(number))
 
 
-def hash_of(number: int) -> str:
-    """SHA-256 of the preset's file: which edition a township was set up from."""
-    return hashlib.sha256(preset_path(number).read_bytes()).hexdigest()
+def hash_of(plan: Preset) -> str:
+    """SHA-256 of what the preset says: which edition a township was set up from."""
+    return hashlib.sha256(plan.model_dump_json().encode()).hexdigest()
 
 
 def read(path: Path) -> Preset:

@@ -27,12 +27,19 @@ class RuleSpec(Spec):
     """A rule of the plan in our own words, and where the plan has it: `八.5`, `七; 八.4`, `二(二).3`."""
 
     id: RuleId
-    at: str = Field(pattern=f"^{PLACE}(; {PLACE})*$")
+    at: str = Field("", pattern=f"^$|^{PLACE}(; {PLACE})*$")
+    cite: str = Field("", max_length=60)  # instead of `at`: the clause as it is shown
     text: str = Field(min_length=2, max_length=300)
+
+    @model_validator(mode="after")
+    def _stands_somewhere(self) -> RuleSpec:
+        if bool(self.at) == bool(self.cite):
+            raise ValueError("either at or cite says where the plan has it")
+        return self
 
     def clause(self, title: str) -> str:
         """Ready for display: 《镇网格化服务管理实施意见》第八部分（五）."""
-        return f"《{title}》" + "、".join(_part(place) for place in self.at.split("; "))
+        return self.cite or f"《{title}》" + "、".join(_part(place) for place in self.at.split("; "))
 
 
 def _part(place: str) -> str:
@@ -108,7 +115,7 @@ class DutySpec(Spec):
 class Preset(Spec):
     """One plan. Everything that names a rule, role or procedure names one that the preset has."""
 
-    number: int = Field(ge=1, le=10)
+    number: int = Field(ge=1, le=99)  # 1 to 10 come with gridgov
     title: str = Field(max_length=100)
     roles: dict[RoleCode, str] = {}
     departments: tuple[str, ...] = ()

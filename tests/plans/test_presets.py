@@ -97,7 +97,7 @@ def test_every_rule_in_scope_is_there_with_its_clause_and_nothing_else(number):
 @pytest.mark.parametrize("number", PLANS)
 def test_loading_a_second_time_changes_nothing(number):
     small(number)
-    changes = load_plan(number=number, township_code=TOWN)
+    changes = load_plan(plan=number, township_code=TOWN)
     assert (changes.added, changes.updated, changes.kept) == ([], [], [])
 
 
@@ -203,7 +203,7 @@ def test_departments_of_the_plan_come_with_it_and_stay_given_up():
     assert sorted(made.values_list("name", "from_plan")) == [("司法所", True), ("派出所", True)]
     assert Post.objects.filter(department__in=made).count() == 2
     made.filter(name="派出所").update(is_active=False)
-    assert not load_plan(number=1, township_code=TOWN)
+    assert not load_plan(plan=1, township_code=TOWN)
     seed(township=town, hashes={})
     assert Department.objects.filter(township=town.grid, name="派出所").count() == 1
 
@@ -244,7 +244,7 @@ def test_a_dry_run_says_what_would_be_added_and_adds_nothing(number, capsys):
 def test_what_a_township_changed_itself_is_kept_and_named(number):
     town = small(number)
     Category.objects.filter(township=town.grid, code="dispute").update(name="我镇的叫法")
-    changes = load_plan(number=number, township_code=TOWN)
+    changes = load_plan(plan=number, township_code=TOWN)
     assert (changes.added, changes.updated, changes.kept) == ([], [], ["category dispute"])
     assert Category.objects.get(township=town.grid, code="dispute").name == "我镇的叫法"
 

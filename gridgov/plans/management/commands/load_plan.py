@@ -1,26 +1,29 @@
-"""`manage.py load_plan N --township CODE [--dry-run]`: the rules of preset N, no people. A second time changes nothing."""
+"""`manage.py load_plan N|FILE --township CODE [--dry-run]`: the rules of preset N, or of a plan of one's own in a file, no
+people. A second time changes nothing."""
 
+from pathlib import Path
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
 
 from gridgov.common.errors import DomainError
 from gridgov.plans.actions import load_plan
+from gridgov.plans.loader import read
 
 
 class Command(BaseCommand):
     help = "Gives a township the rules of a plan."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("number", type=int, help="1 to 10")
+        parser.add_argument("plan", help="1 to 10, or a file as export_plan writes it")
         parser.add_argument("--township", required=True, metavar="CODE")
         parser.add_argument("--dry-run", action="store_true", help="say what would change, change nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            changes = load_plan(
-                number=options["number"], township_code=options["township"], dry_run=options["dry_run"]
-            )
+            asked = options["plan"]
+            plan = int(asked) if asked.isdecimal() else read(_file(asked))
+            changes = load_plan(plan=plan, township_code=options["township"], dry_run=options["dry_run"])
         except DomainError as error:
             raise CommandError(str(error.detail)) from error
         for word, names in (("added", changes.added), ("updated", changes.updated), ("kept", changes.kept)):
@@ -28,3 +31,10 @@ class Command(BaseCommand):
                 self.stdout.write(f"{word} {name}")
         would = " (dry run: nothing was written)" if options["dry_run"] else ""
         self.stdout.write(f"{len(changes)} changes{would}")
+
+
+def _file(name: str) -> Path:
+    path = Path(name)
+    if not path.is_file():
+        raise CommandError(f"There is no plan {name}: 1 to 10, or a file.")
+    return path

@@ -1,0 +1,226 @@
+"""Whatever the plan: any order of what is allowed keeps the loop closed, and a plan of one's own needs only a file."""
+
+import os
+import random
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gridgov.common.errors import DomainError
+from gridgov.plans import loader
+from gridgov.plans.actions import load_plan, set_up
+from gridgov.simulation import procedures
+from gridgov.simulation.people import People
+from gridgov.simulation.procedures import never_taken
+from gridgov.simulation.seed import seed
+from gridgov.simulation.working import simulate
+from grids.models import Grid, Township
+from grids.querysets import forget_calendars
+from incidents.actions import perform, report
+from incidents.loop_check import breaches
+from incidents.models import Category, Incident, Procedure
+from incidents.permissions import allowed_actions
+from tests.factories import fresh
+from tests.plans.walking import TOWN, Walk
+
+pytestmark = pytest.mark.django_db
+PLANS = range(1, 11)
+EXAMPLES = int(os.environ.get("GRIDGOV_PLAN_EXAMPLES", "3"))
+# Leads away from the procedure, and has proofs of its own.
+ASIDE = {"void", "withdraw", "reject", "merge", "undo", "correct", "add_note", "mark_accountable", "remind"}
+
+
+def anything_allowed(people, town, dice, *, steps):
+    """A matter of any category, and then `steps` times anything that anybody may do."""
+    category = dice.choice(list(people.categories.values()))
+    grid = dice.choice(people.walked)
+    asked = {"name": "甲", "phone": "000"} if dice.random() < 0.5 else None
+    incident = report(
+        user=people.worker(grid), grid=grid, category=category, description="院墙争议", trend_forecast="可能升级",
+        requester=asked,
+    ).incident  # fmt: skip
+    done = []
+    for _number in range(steps):
+        incident = Incident.objects.for_list().get(pk=incident.pk)
+        users = list(dict.fromkeys(procedures._near(incident, people)))
+        user = fresh(dice.choice(users))
+        offered = [one.name for one in allowed_actions(user, incident) if one.name not in ASIDE]
+        if not offered:
+            continue
+        action = dice.choice(offered)
+        way = procedures._completed(incident, people, procedures.Way(user, action, {}))
+        try:
+            if way is not None:
+                perform(user=user, incident=incident, action=action, **way.arguments)
+                done.append(action)
+        except DomainError:
+            pass
+        if not Incident.objects.get(pk=incident.pk).is_open:
+            break
+    return incident, done
+
+
+@pytest.mark.parametrize("number", PLANS)
+def test_any_sequence_of_allowed_actions_keeps_the_loop_clean(number):
+    walk = Walk(number, villages=1 if number == 2 else 2)
+    people = People.of(walk.town.grid, seed=1)
+    taken = []
+
+    @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.integers(0, 2**32))
+    def run(start):
+        with transaction.atomic():
+            _incident, done = anything_allowed(people, walk.town, random.Random(start), steps=25)
+            taken.extend(done)
+            assert list(breaches()) == []
+            transaction.set_rollback(True)
+
+    run()
+    assert taken, "nothing was allowed to anybody"
+
+
+@pytest.mark.parametrize("number", PLANS)
+def test_the_simulation_leaves_no_step_of_any_procedure_untaken(number):
+    walk = Walk(number, villages=1 if number == 2 else 2)
+    walk.town.refresh_from_db()
+    simulate(township=walk.town, days=10, seed=number)
+    assert never_taken(TOWN) == {}
+    assert list(breaches()) == []
+
+
+# --- a plan of one's own -----------------------------------------------------------------------------------------
+
+ODD = """
+number: 11
+title: 海岛渔村网格试行办法
+roles: {worker: 码头管理员, village_head: 渔村网格长, clerk: 岛务办, leader: 岛长}
+departments: [渔政站]
+tiers:
+  - {depth: 0, kind: township, label: 岛, name: 岛, head_title: 岛长, posts: [
+      {title: 岛务办值班员, role: clerk, responsible: true}, {title: 岛务办工作人员, role: clerk}, {title: 岛长, role: leader}, {title: 考核人员, role: assessor}, {title: 审计人员, role: auditor}]}
+  - {depth: 1, kind: village, label: 港湾, name: 渔村, head_title: 渔村网格长, posts: [
+      {title: 渔村网格长, role: village_head, responsible: true}, {title: 码头管理员, role: worker}]}
+procedures:
+  - code: harbour
+    name: 船只靠泊纠纷
+    rule: P11-I1
+    spec:
+      verify: none
+      words: {start: 登船查看}
+      steps:
+        - {code: tide, name: 等潮水商议, level: village, actor: 渔村网格长, by: [start], then: [submit_result], requires: [note], sets: [responsible_person], on_success: log, limit: {n: 6, unit: hours}, rule: P11-I1}
+        - {code: boat, name: 派船到场, level: village, actor: 码头管理员, by: [arrive], parallel: true, owed: true, rule: P11-Q1}
+        - {code: log, name: 记入潮汐簿, level: township, actor: 岛务办, by: [feed_back], owed: true, skip_by: [township], on_success: close, rule: P11-C1}
+  - {code: general, name: 一般事项, spec: {}}
+categories:
+  - {code: mooring, name: 靠泊纠纷, kind: dispute, procedure: harbour, rule: P11-I1}
+  - {code: security_hazard, name: 治安隐患, kind: hazard, procedure: general}
+rules:
+  - {id: P11-I1, at: 二, text: 靠泊纠纷趁潮水未落商议，六小时内定责任人。}
+  - {id: P11-Q1, at: 二(一), text: 码头管理员必须乘船到场。}
+  - {id: P11-C1, at: 三.2, text: 结果记入潮汐簿并告知当事船家。}
+"""
+
+
+@pytest.fixture
+def odd(tmp_path):
+    path = tmp_path / "p11.yaml"
+    path.write_text(ODD, encoding="utf-8")
+    return path
+
+
+def islands(plan):
+    forget_calendars()
+    return set_up(code=TOWN, name="东极岛", villages=[(f"{TOWN}201", "甲渔村")], plan=plan)
+
+
+class Island(Walk):
+    def __init__(self, plan):
+        self.town = islands(plan)
+        seed(township=self.town, hashes={})
+        self.village = Grid.objects.get(pk=f"{TOWN}201")
+
+
+def test_an_invented_plan_with_odd_rules_needs_only_a_file(odd):
+    walk = Island(loader.read(odd))
+    keeper, head = walk.by("码头管理员", walk.village), walk.by("渔村网格长", walk.village)
+    office, second = walk.by("岛务办值班员"), walk.by("岛务办工作人员")
+    row = walk.report(keeper, "mooring", walk.village)
+    walk.act(head, row, "accept")
+    assert walk.step(head, row) == "tide"
+    body = walk.refused(head, row, "start", "invalid_arguments", "P11-I1")
+    assert set(body["errors"]) == {"note", "responsible_person"}
+    walk.act(head, row, "start", note="等到高潮再移船。", responsible_person=str(keeper.member.pk))
+    walk.act(head, row, "submit_result", note="两船已移开。")
+    walk.refused(head, row, "feed_back", "forbidden", "P11-C1", note="已告知", channel="phone")
+    walk.act(office, row, "feed_back", note="已记入潮汐簿。", channel="in_person")
+    walk.refused(second, row, "close", "arrive_required", "P11-Q1")
+    walk.act(keeper, row, "arrive")
+    walk.finish(second, row)
+    assert walk.steps(office, row) == ["tide", "tide", "log", "boat"]
+    assert Incident.objects.get(pk=row).stages.get(number=1).limit_n == 6
+
+
+def test_a_file_is_loaded_by_the_command_and_a_second_time_changes_nothing(odd, capsys):
+    islands(loader.read(odd))
+    Category.objects.filter(code="mooring").delete()
+    call_command("load_plan", str(odd), township=TOWN)
+    assert "added category mooring" in capsys.readouterr().out
+    assert not load_plan(plan=loader.read(odd), township_code=TOWN)
+    with pytest.raises(CommandError, match=r"no-such\.yaml"):
+        call_command("load_plan", "no-such.yaml", township=TOWN)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("on_success: log", "on_success: nowhere", "unknown_step"),
+        ("by: [start], then", "by: [sail], then", "unknown_action"),
+        ("requires: [note]", "requires: [assisting]", "unknown_argument"),
+        ("actor: 渔村网格长, by: [start]", "actor: '', by: [start]", "no_actor"),
+        ("on_success: log", "on_success: tide", "dead_end"),
+        (
+            "level: village, actor: 渔村网格长, by: [start]",
+            "level: unit, actor: 渔村网格长, by: [start]",
+            "unreachable",
+        ),
+        ("code: log", "code: tide", "double"),
+    ],
+)
+def test_a_procedure_that_cannot_work_is_refused_with_its_step_and_line(odd, tmp_path, old, new, said):
+    assert old in ODD
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(ODD.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(loader.BadPreset, match=said) as refused:
+        loader.read(broken)
+    assert str(refused.value).startswith("broken.yaml:")
+
+
+# --- how much loading costs --------------------------------------------------------------------------------------
+
+
+def loaded(code, villages=22, groups=143):
+    with CaptureQueriesContext(connection) as asked:
+        forget_calendars()
+        named = [(f"{code}{200 + n}", f"第{n}村") for n in range(1, villages + 1)]
+        town = set_up(code=code, name="某镇", villages=named, plan=6)
+        seed(township=town, hashes={}, groups=groups)
+    assert Grid.objects.filter(township_code=code).count() == 1 + villages + groups
+    return len(asked)
+
+
+@pytest.mark.requirement("R1")
+def test_loading_a_township_takes_at_most_150_statements():
+    assert loaded(TOWN) <= 150
+
+
+@pytest.mark.requirement("R1")
+def test_twenty_townships_cost_twenty_times_one():
+    counts = [loaded(f"3203711{number:02d}", villages=2, groups=4) for number in range(1, 21)]
+    assert Township.objects.count() == 20
+    assert max(counts[1:]) <= counts[0] + 5
+    assert Procedure.objects.values("township").distinct().count() == 20
