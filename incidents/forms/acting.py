@@ -158,6 +158,13 @@ class BulkForm(ActionForm):
 
     LEFT_OUT = ("files",)
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for name in ("category", "grid"):  # what is not chosen stays as it is, in each
+            if name in self.fields:
+                field: Any = self.fields[name]
+                field.choices = [("", _("– as it is –")), *field.choices]
+
     def as_it_is(self) -> dict[str, Any]:
         return {}
 

@@ -186,10 +186,11 @@ def _rows(user: User, matters: Sequence[Incident], action: str) -> list[Row]:
 
 
 def _form(user: User, matters: Sequence[Incident], action: str, data: Any = None) -> BulkForm:
+    """Whom and what may be named is that of the first matter that allows the action."""
+    move = TRANSITIONS[action]
     people: dict[str, Member] = people_named(user) if enters_for_others(user) else {}
-    return BulkForm(
-        data, user=user, incident=matters[0], action=action, requires=TRANSITIONS[action].requires, people=people
-    )  # fmt: skip
+    first = next((one for one in matters if refusal(user, one, move) is None), matters[0])
+    return BulkForm(data, user=user, incident=first, action=action, requires=move.requires, people=people)
 
 
 def _page(

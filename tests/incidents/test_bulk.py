@@ -245,3 +245,25 @@ def test_clerk_enters_several_steps_for_somebody_else(client, town, several):
     assert {(row.actor_id, row.entered_by_id, row.channel) for row in rows} == {
         (town.worker.member.pk, town.clerk.member.pk, "phone")
     }
+
+
+def test_correcting_several_changes_only_what_was_chosen(client, town, new):
+    matters = [new(), new("dispute", grid=town.groups[1], user=town.village_head)]
+    login(client, town.village_head)
+    page = client.get(PAGE, {"ids": [one.pk for one in matters], "action": "correct"})
+    form = page.context["form"]
+    assert [form[name].value() for name in ("title", "category", "grid", "address")] == [None] * 4
+    shown = {name: form.fields[name].choices[0][0] for name in ("category", "grid")}
+    sent = {
+        "ids": [one.pk for one in matters],
+        "action": "correct",
+        "client_uuid": uuid.uuid4(),
+        **shown,
+        "title": "统一标题",
+    }
+    assert client.post(PAGE, sent, follow=True).context["done"] == 2
+    rows = list(Incident.objects.filter(pk__in=[one.pk for one in matters]).order_by("number"))
+    assert {row.title for row in rows} == {"统一标题"}
+    assert [(row.category_id, row.grid_id) for row in rows] == [
+        (one.category_id, one.grid_id) for one in matters
+    ]
