@@ -111,7 +111,7 @@ def create(times: int) -> dict[str, Any]:
         assert answer.status_code == 201, answer.content
 
     def floor() -> None:
-        answer = asker.post("/floor/", body | {"client_uuid": str(uuid.uuid4())}, format="json")
+        answer = asker.post("/api/floor/", body | {"client_uuid": str(uuid.uuid4())}, format="json")
         assert answer.status_code == 201, answer.content
 
     ours()
@@ -123,7 +123,7 @@ def create(times: int) -> dict[str, Any]:
 def act(times: int) -> dict[str, Any]:
     """`accept` of as many fresh matters, against the floor's update."""
     asker, body = client("worker"), _report()
-    floor_id = asker.post("/floor/", body, format="json").json()["id"]
+    floor_id = asker.post("/api/floor/", body, format="json").json()["id"]
     version = [1]
 
     def fresh(number: int) -> list[str]:
@@ -147,7 +147,7 @@ def act(times: int) -> dict[str, Any]:
 
     def floor() -> None:
         answer = asker.put(
-            "/floor/", {"id": floor_id, "version": version[0], "status": "accepted"}, format="json"
+            "/api/floor/", {"id": floor_id, "version": version[0], "status": "accepted"}, format="json"
         )
         version[0] += 1
         assert answer.json()["changed"] == 1

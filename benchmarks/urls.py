@@ -5,4 +5,4 @@ from django.urls import path
 from benchmarks.floor.views import FloorList
 from gridgov.urls import urlpatterns as product
 
-urlpatterns = [path("floor/", FloorList.as_view()), *product]
+urlpatterns = [path("api/floor/", FloorList.as_view()), *product]

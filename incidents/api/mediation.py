@@ -17,9 +17,9 @@ from incidents.actions import correct_mediation, record_mediation
 from incidents.actions.mediation import Said, must_mediate
 from incidents.actions.result import replay_of
 from incidents.api.serializers import PersonSerializer
-from incidents.api.views import seen
 from incidents.enums import MediationOutcome
 from incidents.models import Mediation
+from incidents.permissions.seeing import seen
 
 
 class MediationInput(Writing):

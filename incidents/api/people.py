@@ -18,8 +18,9 @@ from incidents.api.serializers import (
     PartySerializer,
     PeopleSerializer,
 )
-from incidents.api.views import detail, seen
+from incidents.api.views import detail
 from incidents.models import Incident
+from incidents.permissions.seeing import seen
 
 
 class _Writing(View):

@@ -12,6 +12,7 @@ from gridgov.common.api.fields import Coordinate
 from gridgov.common.api.schema import ProblemSerializer, RuleSerializer
 from gridgov.common.api.views import ready
 from gridgov.common.enums import Channel, FileKind
+from gridgov.common.prepared import Prepared
 from gridgov.common.worktime import Unit, is_late
 from grids.api.serializers import GridRefSerializer
 from incidents.enums import AssistKind, CategoryKind, Grade, PartySide, Source, Status
@@ -231,6 +232,13 @@ class ReceiptsSerializer(serializers.Serializer[Any]):
     as_of = serializers.DateTimeField()
 
 
+TASKS_OF: Prepared[AssistTask] = Prepared(
+    lambda incident: AssistTask.objects.filter(incident=incident).select_related(
+        "grid", "department", "member"
+    )
+)
+
+
 class AssistTaskSerializer(serializers.Serializer[AssistTask]):
     """A unit beside the lead: what it was asked, and how far it is."""
 
@@ -358,8 +366,7 @@ class DetailSerializer(IncidentSerializer):
 
     @extend_schema_field(AssistTaskSerializer(many=True))
     def get_assisting(self, incident: Incident) -> Any:
-        tasks = incident.assist_tasks.select_related("grid", "department", "member")  # type: ignore[attr-defined]
-        return AssistTaskSerializer(tasks, many=True).data
+        return [ready(AssistTaskSerializer).to_representation(task) for task in TASKS_OF(incident.pk)]
 
     @extend_schema_field(AllowedSerializer(many=True))
     def get_allowed_actions(self, incident: Any) -> Any:

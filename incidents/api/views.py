@@ -25,6 +25,7 @@ from gridgov.common.api.views import AnyFormat, View, checked, one, ready
 from gridgov.common.errors import DomainError, Invalid
 from gridgov.common.models import User
 from gridgov.common.paging import Key, Page
+from gridgov.common.prepared import Prepared
 from grids.models import Rule
 from incidents import due
 from incidents.actions import Outcome, attach, perform, report
@@ -54,7 +55,8 @@ from incidents.api.serializers import (
 from incidents.enums import CategoryKind
 from incidents.models import Category, Incident, Transition, Upload
 from incidents.permissions import allowed_actions, may_see_requester
-from incidents.querysets import RELATED, ListFilters
+from incidents.permissions.seeing import seen
+from incidents.querysets import ListFilters
 from incidents.receipts import receipts_of
 from incidents.search.reading import search
 from incidents.workflow import TRANSITIONS
@@ -215,21 +217,21 @@ class IncidentDetail(View):
         return Response(detail(request.user, seen(request.user, pk)))
 
 
-def seen(user: User, pk: UUID) -> Incident:
-    """One matter within scope, with what its page needs."""
-    return one(Incident.objects.visible_to(user).select_related(*RELATED, "requester"), pk=pk)
-
-
 def detail(user: User, incident: Incident) -> Any:
     parties = list(incident.parties.all()) if incident.category.kind == CategoryKind.DISPUTE else []
     context = {
-        "uploads": list(Upload.objects.filter(incident=incident).order_by("created_at", "id")),
+        "uploads": FILES_OF(incident.pk),
         "allowed": allowed_actions(user, incident),
         "parties": parties,
         "sees_people": bool(parties or hasattr(incident, "requester")) and may_see_requester(user, incident),
     }
     vars(incident)["context"] = context
     return ready(DetailSerializer).to_representation(incident)
+
+
+FILES_OF: Prepared[Upload] = Prepared(
+    lambda incident: Upload.objects.filter(incident=incident).order_by("created_at", "id")
+)
 
 
 class IncidentAction(View):

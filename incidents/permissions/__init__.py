@@ -10,10 +10,11 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from gridgov.common.errors import Conflict, DomainError, Forbidden, Invalid
+from gridgov.common.prepared import Prepared
 from grids.enums import Kind, Verb
 from grids.querysets import holds, places_of
 from incidents.enums import CategoryKind, OnOverdue, Status
-from incidents.models import AssistTask, Escalation, Incident, Requester, Supervision
+from incidents.models import AssistTask, Escalation, Incident, Requester, Supervision, Transition
 from incidents.permissions.conditions import ASSISTING_FIRST, CONDITIONS
 from incidents.permissions.steps import (
     asked_by_step,
@@ -121,7 +122,12 @@ def _supervised(user: User, incident: Incident, _verbs: tuple[str, ...]) -> bool
 
 def _doer(user: User, incident: Incident, _verbs: tuple[str, ...]) -> bool:
     """Took a step here; whether it can still be taken back is another question."""
-    return bool(incident.history.filter(user=user).exists())
+    return bool(STEPS_BY(incident.pk, user.pk))
+
+
+STEPS_BY: Prepared[Any] = Prepared(
+    lambda incident, user: Transition.objects.filter(incident=incident, user=user).values_list("pk")[:1]
+)
 
 
 def _lead_or_above(user: User, incident: Incident, _verbs: tuple[str, ...]) -> bool:
@@ -243,12 +249,16 @@ def refusal(user: User, incident: Incident, move: Move) -> DomainError | None:
             _("This is not yours to do: it is for whoever stands %(where)s.") % {"where": _(move.who.value)},
             rule=rule_of_action(incident, move.name),
         )
+    return _refused_to_whoever_stands_there(user, incident, move)
+
+
+def _refused_to_whoever_stands_there(user: User, incident: Incident, move: Move) -> DomainError | None:
     by_procedure = narrowed(user, incident, move)
     if isinstance(by_procedure, Forbidden):
         return by_procedure
     if move.name == "return_visit" and standing_of(user).member.pk == incident.handler_member_id:  # type: ignore[union-attr]
         return Forbidden(_("Whoever handled the matter does not make its return visit."), code="own_work")
-    if incident.status not in move.sources and not (move.name == "accept" and takes_over(user, incident)):
+    if not _in_its_state(user, incident, move):
         return Conflict(
             _("Not possible in the state “%(state)s”.") % {"state": incident.get_status_display()},
             code="wrong_state",
@@ -257,6 +267,12 @@ def refusal(user: User, incident: Incident, move: Move) -> DomainError | None:
     if refused is None and move.name in CONDITIONS:
         refused = CONDITIONS[move.name](user, incident)
     return refused or by_procedure
+
+
+def _in_its_state(user: User, incident: Incident, move: Move) -> bool:
+    return incident.status in move.sources or (
+        move.name == "accept" and takes_over(user, incident) is not None
+    )
 
 
 def _refused_by_place(incident: Incident, action: str) -> DomainError | None:
@@ -318,15 +334,22 @@ def owed_before_closing(incident: Incident) -> list[Owed]:
 
 def _somebody_asked(incident: Incident) -> bool:
     """In this matter, or in one that was merged into it."""
-    asked = Q(pk=incident.pk) | Q(incident__merged_into=incident.pk)
-    return Requester.objects.filter(asked).exists()
+    return bool(ASKED_IN(incident.pk))
+
+
+ASKED_IN: Prepared[Any] = Prepared(
+    lambda pk: Requester.objects.filter(Q(pk=pk) | Q(incident__merged_into=pk)).values_list("pk")[:1]
+)
 
 
 def allowed_actions(user: User, incident: Incident) -> list[Allowed]:
     """What this person may do now, in the table's order; a constant number of queries."""
     found = []
     for move in TRANSITIONS.values():
-        if refusal(user, incident, move) is not None:
+        # Most moves fail here, and why they do nobody asks.
+        if not _in_its_state(user, incident, move) or not stands(user, incident, move):
+            continue
+        if _refused_to_whoever_stands_there(user, incident, move) is not None:
             continue
         if move.name == "close" and owed_before_closing(incident):
             continue

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from gridgov.common import clock
 from gridgov.common.errors import Conflict, DomainError, Forbidden, Invalid
+from gridgov.common.prepared import Prepared
 from gridgov.common.worktime import due_at, is_late
 from grids.enums import Verb
 from grids.querysets import holds
@@ -164,7 +165,7 @@ def _may_undo(user: User, incident: Incident) -> DomainError | None:
 
 def step_to_undo(user: User, incident: Incident) -> Transition | DomainError:
     """The last step that counts, if this person took it within ten minutes and nobody has acted since."""
-    step: Transition | None = incident.history.standing().order_by("-seq").first()
+    step = next(iter(LAST_STANDING(incident.pk)), None)
     if step is None or step.user_id != user.pk:
         return Conflict(_("Somebody has acted since; it cannot be taken back."), code="acted_since")
     if step.action not in TRANSITIONS or "fields" not in step.changed:
@@ -172,6 +173,11 @@ def step_to_undo(user: User, incident: Incident) -> Transition | DomainError:
     if clock.now() - step.entered_at > UNDO_WITHIN:
         return Conflict(_("A step is taken back within 10 minutes."), code="undo_too_late")
     return step
+
+
+LAST_STANDING: Prepared[Transition] = Prepared(
+    lambda incident: Transition.objects.filter(incident=incident).standing().order_by("-seq")[:1]
+)
 
 
 def main_matter(user: User, incident: Incident, into: str) -> Incident | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext as _
 
 from gridgov.common.errors import Conflict, DomainError, Forbidden
+from gridgov.common.prepared import Prepared
 from grids.enums import Verb
 from grids.models import Rule
 from grids.querysets import holds, next_code
@@ -43,6 +44,11 @@ TURN = (*MAIN, "accept", "escalate", "refer_up")
 _HANDS = (Verb.HANDLE, Verb.COORDINATE)
 
 
+RULES_NAMED: Prepared[Rule] = Prepared(
+    lambda township, ids: Rule.objects.filter(township=township, rule_id__in=ids)
+)
+
+
 def clause_of(incident: Incident, rule_id: str) -> dict[str, str] | None:
     """A rule as the township's copy of the plan has it; all that this procedure names are asked for once."""
     if not rule_id:
@@ -50,8 +56,8 @@ def clause_of(incident: Incident, rule_id: str) -> dict[str, str] | None:
     known: dict[str, Rule] | None = vars(incident).get("clauses")
     if known is None:
         spec = incident.procedure.spec
-        ids = {*spec.rules.values(), *(step.rule for step in spec.steps), incident.procedure.rule_id}
-        rows = Rule.objects.filter(township=incident.township_code, rule_id__in=ids)
+        ids = {*spec.rules.values(), *(step.rule for step in spec.steps), incident.procedure.rule_id} - {""}
+        rows = RULES_NAMED(incident.township_code, sorted(ids)) if ids else []
         known = vars(incident)["clauses"] = {row.rule_id: row for row in rows}
     rule = known.get(rule_id)
     return {"id": rule_id, "clause": rule.clause if rule else "", "text": rule.text if rule else ""}

@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpRequest
 
 from gridgov.common.api.repeat import body_hash
+from gridgov.common.errors import NotVisible
 from incidents.models import Incident
-from incidents.querysets import RELATED
+from incidents.permissions import seeing
 
 
 def seen(user: Any, pk: UUID) -> Incident:
     """One matter within scope; outside is not found."""
-    return get_object_or_404(Incident.objects.visible_to(user).select_related(*RELATED, "requester"), pk=pk)
+    try:
+        return seeing.seen(user, pk)
+    except NotVisible as error:
+        raise Http404 from error
 
 
 def content_hash(request: HttpRequest, *about: Any) -> str:

@@ -12,6 +12,11 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from gridgov.common import clock
 from gridgov.common.models import User
+from gridgov.common.prepared import Prepared
+
+TOKEN_OF: Prepared[AuthToken] = Prepared(
+    lambda digest: AuthToken.objects.select_related("user__member").filter(digest=digest)
+)
 
 
 class TokenAuthentication(KnoxAuthentication):  # type: ignore[misc]
@@ -25,7 +30,7 @@ class TokenAuthentication(KnoxAuthentication):  # type: ignore[misc]
             digest = hash_token(token.decode("ascii"))
         except UnicodeDecodeError as error:
             raise AuthenticationFailed(_("This token is not valid.")) from error
-        row = AuthToken.objects.select_related("user__member").filter(digest=digest).first()
+        row = next(iter(TOKEN_OF(digest)), None)
         if row is None or not row.user.is_active or (row.expiry is not None and row.expiry <= clock.now()):
             raise AuthenticationFailed(_("This token is not valid."))
         return row.user, row
