@@ -31,8 +31,10 @@ from incidents.permissions import may_see_requester, obligatory, owed_before_clo
 from incidents.querysets import RELATED
 from incidents.rehearsal import Rehearsal, rehearse_procedure
 from incidents.spec_form import SpecForm, said
+from incidents.step_form import steps_form
 from incidents.templatetags.matters import time_left
 from incidents.views.matter import offers_for, people_near, take
+from incidents.views.procedures import diagram, level_names
 from incidents.workflow import OTHER_ROWS, TRANSITIONS, ProcedureSpec
 
 MOST_AT_ONCE = 100  # as ids in an address
@@ -252,6 +254,14 @@ class CategoryAdmin(TownshipAdmin):
     readonly_fields = ("name", "code", "kind", "procedure", "must_report")
 
 
+def _way(procedure: Procedure, form: SpecForm) -> Any:
+    """The way as it would be."""
+    if not form.is_bound or not form.is_valid():
+        return None
+    spec = ProcedureSpec.model_validate(form.data_of_spec)
+    return diagram(spec.steps, level_names(str(procedure.township_id))) if spec.steps else None
+
+
 @admin.register(Procedure)
 class ProcedureAdmin(TownshipAdmin):
     """A version is never edited: a running matter keeps the one it began with. A change is a further version."""
@@ -278,7 +288,9 @@ class ProcedureAdmin(TownshipAdmin):
         self._must_open(request)
         procedure = self.get_object(request, str(pk))
         user: Any = request.user
-        form = SpecForm(request.POST if request.method == "POST" else None, procedure=procedure)
+        sent = request.POST if request.method == "POST" else None
+        steps = steps_form(procedure, sent)
+        form = SpecForm(sent, procedure=procedure, steps=steps if sent is not None else None)
         if form.is_valid() and "confirm" in request.POST:
             new = NewProcedure(
                 procedure.code, form.cleaned_data["name"], form.data_of_spec, based_on=procedure.version
@@ -296,7 +308,9 @@ class ProcedureAdmin(TownshipAdmin):
             "original": procedure,
             "title": _("Change and publish: %(procedure)s") % {"procedure": procedure},
             "form": form,
+            "steps": steps,
             "changes": form.changes if form.is_bound and form.is_valid() else None,
+            "way": _way(procedure, form),
             "rehearsal": _rehearsed(procedure, form) if form.is_bound and form.is_valid() else None,
             "links": not is_technical(user),
         }

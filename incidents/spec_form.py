@@ -16,6 +16,7 @@ from pydantic import ValidationError as SpecError
 from gridgov.common.worktime import Limit, Unit
 from incidents.due import limit_text
 from incidents.models import Procedure
+from incidents.steps import StepSpec
 from incidents.workflow import LIMIT_KEYS, ProcedureSpec
 
 LABELS: Mapping[str, Any] = {
@@ -113,6 +114,10 @@ class LimitField(forms.MultiValueField):
         unit = forms.ChoiceField(choices=UNITS, required=False)
         super().__init__(fields=(number, unit), require_all_fields=False, required=False, **options)
 
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """A unit alone says nothing."""
+        return bool(initial or (data and data[0])) and super().has_changed(initial, data)
+
     def compress(self, data_list: list[Any]) -> dict[str, Any] | None:
         number, unit = data_list or (None, "")
         return {"n": number, "unit": unit} if number else None
@@ -127,9 +132,11 @@ class Change(NamedTuple):
 class SpecForm(forms.Form):
     """What a township may change of a procedure. `data` and `changes` hold once the form is valid."""
 
-    def __init__(self, *args: Any, procedure: Procedure, **options: Any) -> None:
+    def __init__(self, *args: Any, procedure: Procedure, steps: Any = None, **options: Any) -> None:
+        """`steps`: the bound form of its steps; without one they stay."""
         super().__init__(*args, **options)
         self.procedure = procedure
+        self.steps = steps
         self.before = procedure.spec.model_dump(mode="json")
         self.fields["name"] = forms.CharField(label=_("name"), max_length=60, initial=procedure.name)
         for name, field in _asked():
@@ -143,6 +150,10 @@ class SpecForm(forms.Form):
         cleaned = super().clean() or {}
         limits = {key: cleaned.get(f"limit_{key}") for key in LIMIT_KEYS}
         asked = {name: cleaned[name] for name, _field in _asked() if name in cleaned}
+        if self.steps is not None:
+            if not self.steps.is_valid():
+                raise ValidationError(_("The steps do not fit together yet."), code="steps")
+            asked["steps"] = self.steps.data_of_steps()
         whole = self.before | asked | {"limits": {key: limit for key, limit in limits.items() if limit}}
         try:
             spec = ProcedureSpec.model_validate(whole)
@@ -163,7 +174,31 @@ class SpecForm(forms.Form):
         pairs = zip(said(self.procedure.spec), said(after), strict=True)
         found = [Change(_("name"), self.procedure.name, self.cleaned_data["name"])]
         found += [Change(label, old, new) for (label, old), (_label, new) in pairs]
+        found += _steps_changed(self.procedure.spec, after)
         return [change for change in found if change.before != change.after]
+
+
+def _steps_changed(before: ProcedureSpec, after: ProcedureSpec) -> Iterator[Change]:
+    """Each step that is new, gone or different, and the order."""
+    old, new = ({step.code: step for step in spec.steps} for spec in (before, after))
+    for code in dict.fromkeys([*old, *new]):
+        if old.get(code) != new.get(code):
+            label = _("Step “%(name)s”") % {"name": (new.get(code) or old[code]).name}
+            yield Change(label, _in_brief(old.get(code)), _in_brief(new.get(code)))
+    if list(old) != list(new) and set(old) == set(new):
+        yield Change(
+            _("Order of the steps"),
+            "、".join(s.name for s in before.steps),
+            "、".join(s.name for s in after.steps),
+        )
+
+
+def _in_brief(step: StepSpec | None) -> str:
+    if step is None:
+        return "–"
+    asks = "、".join(str(ARGUMENT_WORDS.get(name, name)) for name in (*step.sets, *step.requires))
+    limit = limit_text(step.limit.limit) if step.limit else ""
+    return " · ".join(filter(None, [step.name, step.actor, asks, limit]))
 
 
 def said(spec: ProcedureSpec) -> Iterator[tuple[Any, str]]:

@@ -37,6 +37,7 @@ EXTRA_FILES = {
     "incidents/rising.py": "what went up and will go up, over deadlines, cards and history: read by desk and page, writes nothing",
     "incidents/receipts.py": "what has arrived, over reports and photos: read by REST and the desk, writes nothing",
     "incidents/steps.py": "the steps of a procedure as data, pure: the vocabulary of workflow.py, which is long enough",
+    "incidents/step_form.py": "the steps of a procedure as forms, checked as a whole; beside its other fields they are one too many",
     "incidents/spec_form.py": "the form of a procedure is built from its spec; beside the forms of matters it is one too many",
     "incidents/loop_check.py": "the audit of the closed loop is set-based questions over all tables of the room",
     "incidents/search": "what a word is, and looking it up in the index and in the rows: read by pages and REST, writes nothing",

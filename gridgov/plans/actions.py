@@ -225,6 +225,7 @@ def _take_categories(township: Township, preset: Preset, changes: Changes) -> No
             "kind": category.kind,
             "procedure_id": procedures[category.procedure],
             "must_report": category.must_report,
+            "is_active": category.active,
             "rule_id": category.rule or "",
             "position": position,
         }

@@ -97,6 +97,7 @@ class CategorySpec(Spec):
     kind: CategoryKind
     procedure: str
     must_report: bool = False
+    active: bool = True  # offered; a township switches categories on and off
     rule: RuleId | None = None
 
 

@@ -1,4 +1,4 @@
-"""Pages of the first start."""
+"""Pages of the first start, and of plans as files."""
 
 from django.urls import path
 
@@ -7,5 +7,7 @@ from gridgov.plans import views
 urlpatterns = [
     path("", views.first_account, name="setup"),
     path("township/", views.township, name="setup_township"),
+    path("plans/", views.plans, name="plans"),
+    path("plans/<slug:code>/file/", views.plan_file, name="plan_file"),
     path("people/<slug:code>/", views.people, name="setup_people"),
 ]

@@ -16,16 +16,20 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
+from gridgov.common import audit
 from gridgov.common.admin import is_technical
+from gridgov.common.enums import AuditKind
 from gridgov.common.errors import DomainError
 from gridgov.common.forms import show_refusal
 from gridgov.common.xlsx import Row
 from gridgov.plans import first_run, loader
 from gridgov.plans.actions import open_installation, set_up
 from gridgov.plans.divisions import demo_place, shipped_places
+from gridgov.plans.exporting import as_yaml, differences, plan_of
 from gridgov.plans.forms import FirstAccountForm, TownshipForm, as_lines, people_forms
+from grids.admin import managed_townships
 from grids.models import Grid, Township
 from members.actions import employ
 from members.enums import RoleCode
@@ -129,6 +133,52 @@ def people(request: HttpRequest, code: str) -> HttpResponse:
         "villages": Grid.objects.active().filter(township_code=town.pk, kind="village").count(),
     }
     return render(request, "setup/people.html", context)
+
+
+@login_required
+@require_safe
+def plans(request: HttpRequest) -> HttpResponse:
+    """Two plans beside each other: those that gridgov brings, and the townships' own copies."""
+    towns = _own(request)
+    named = {str(number): _("Plan %(number)d: %(title)s") % {"number": number, "title": loader.preset(number).title}
+             for number in loader.PLANS}  # fmt: skip
+    named |= {code: _("%(township)s, as it works now") % {"township": town} for code, town in towns.items()}
+    asked = [request.GET.get(name, "") for name in ("first", "second")]
+    found = [
+        plan_of(towns[key]) if key in towns else loader.preset(int(key)) for key in asked if key in named
+    ]
+    context = {
+        "choices": list(named.items()),
+        "asked": asked,
+        "names": [named.get(key, "") for key in asked],
+        "parts": differences(*found) if len(found) == len(asked) else None,
+        "townships": [(code, str(town)) for code, town in towns.items()],
+    }
+    return render(request, "setup/plans.html", context)
+
+
+@login_required
+@require_safe
+def plan_file(request: HttpRequest, code: str) -> HttpResponse:
+    """The township's own copy, to be loaded elsewhere."""
+    towns = _own(request)
+    if code not in towns:
+        raise Http404
+    user: Any = request.user
+    audit.record(AuditKind.EXPORT, user=user, subject=towns[code].plan_title, township_code=code, what="plan")
+    answer = HttpResponse(as_yaml(plan_of(towns[code])), content_type="application/yaml; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="plan-{code}.yaml"'
+    return answer
+
+
+def _own(request: HttpRequest) -> dict[str, Township]:
+    """The townships whose plan this person looks after. Raises Http404 where there is none to look after."""
+    rows = Township.objects.select_related("grid").order_by("grid")
+    if not is_technical(request.user):
+        rows = rows.filter(pk__in=managed_townships(request.user))
+        if not rows:
+            raise Http404
+    return {str(row.pk): row for row in rows}
 
 
 def _posts(grid: Grid) -> Any:

@@ -7,6 +7,7 @@ from gridgov.common.models import AuditEvent
 from incidents.actions import NewProcedure, perform, publish_procedures, report
 from incidents.models import Category, Incident, Procedure
 from incidents.spec_form import KEPT, LABELS, LIMITS, VALUES, SpecForm, said
+from incidents.step_form import steps_form
 from incidents.workflow import LIMIT_KEYS, ProcedureSpec
 from tests.factories import fresh, login
 
@@ -147,3 +148,77 @@ def test_every_field_of_a_spec_has_its_words():
         words = [value for value, _label in getattr(form.fields[name], "choices", ())]
         assert all((name, word) in VALUES or name in {"helpers", "on_overdue"} for word in words)
     assert len(list(said(procedure.spec))) == len(asked) + len(LIMIT_KEYS)
+
+
+# --- the steps ---------------------------------------------------------------------------------------------------
+
+
+def steps_as_they_are(procedure: Procedure, **changed: object) -> dict[str, object]:
+    """What the browser would send of the steps; `changed` by `0-name` and the like."""
+    form = steps_form(procedure)
+    data: dict[str, object] = {
+        "steps-TOTAL_FORMS": len(form.forms), "steps-INITIAL_FORMS": len(form.forms) - 1,
+        "steps-MIN_NUM_FORMS": 0, "steps-MAX_NUM_FORMS": 1000,
+    }  # fmt: skip
+    for number, one in enumerate(form.forms):
+        for name, field in one.fields.items():
+            value = one.get_initial_for_field(field, name)
+            if name == "limit":
+                data[f"steps-{number}-limit_0"] = value["n"] if value else ""
+                data[f"steps-{number}-limit_1"] = value["unit"] if value else "working_days"
+            elif value not in (None, False, "", []):
+                data[f"steps-{number}-{name}"] = value
+    return data | {f"steps-{name}": value for name, value in changed.items()}
+
+
+def sent(procedure: Procedure, confirm: str = "", **changed: object) -> dict[str, object]:
+    whole = as_it_is(procedure) | steps_as_they_are(procedure, **changed)
+    return whole | ({"confirm": "1"} if confirm else {})
+
+
+def test_a_step_is_changed_rehearsed_and_published(town, procedure):
+    client = login(Client(), town.clerk)
+    page = client.get(address(procedure)).content.decode()
+    assert "职责内办理" in page
+    limited = {"0-limit_0": 2, "0-limit_1": "hours", "0-actor": "专职网格员", "0-requires": ["note"]}
+    shown = client.post(address(procedure), sent(procedure, **limited))
+    assert [str(c.label) for c in shown.context["changes"]] == ["步骤“职责内办理”"]
+    assert "flow-chart" in shown.content.decode()
+    assert client.post(address(procedure), sent(procedure, "yes", **limited)).status_code == 302
+    new = Procedure.objects.get(township=town.grid, code=procedure.code, is_current=True).spec
+    step = new.steps[0]
+    assert (step.actor, step.requires, step.limit.n) == ("专职网格员", ("note",), 2)
+    assert new.steps[1:] == procedure.spec.steps[1:]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"0-actor": ""}, "没有写明由谁办理"),
+        ({"3-on_success": "tell"}, "走不到办结"),
+        ({"0-requires": ["trend_forecast"]}, "不能确定或者要求"),
+        ({"0-level": "unit", "0-after": []}, "没有路径到达"),
+        ({"4-DELETE": "on"}, "所指的步骤不存在"),
+    ],
+)
+def test_steps_that_do_not_fit_together_are_named(town, procedure, changed, said):
+    client = login(Client(), town.clerk)
+    shown = client.post(address(procedure), sent(procedure, "yes", **changed))
+    assert shown.status_code == 200
+    assert [one.errors for one in shown.context["steps"] if one.errors] == []
+    assert said in shown.content.decode()
+    assert Procedure.objects.get(pk=procedure.pk).is_current
+
+
+def test_a_step_is_added_and_moved_and_one_taken_out(town, procedure):
+    last = len(procedure.spec.steps)
+    new = {
+        f"{last}-code": "log", f"{last}-name": "记入台账", f"{last}-level": "group", f"{last}-actor": "网格员",
+        f"{last}-by": ["add_note"], f"{last}-parallel": "on", f"{last}-owed": "on", f"{last}-ORDER": 1,
+    }  # fmt: skip
+    client = login(Client(), town.clerk)
+    answer = client.post(address(procedure), sent(procedure, "yes", **new))
+    assert answer.status_code == 302, answer.context["form"].errors
+    made = Procedure.objects.get(township=town.grid, code=procedure.code, is_current=True)
+    added = next(step for step in made.spec.steps if step.code == "log")
+    assert (added.parallel, added.owed, added.by) == (True, True, ("add_note",))

@@ -152,6 +152,8 @@ ROUTES: Mapping[str, Route] = {
     "readyz": route("open 200", "open 405"),
     "setup/": route("open 404", "open 404"),
     "setup/township/": route("200 TECHNICAL / 404", "200 TECHNICAL / 404"),
+    "setup/plans/": route("200 SETTERS / 404", "405"),
+    "setup/plans/<slug:code>/file/": route("200 SETTINGS / 404", "405", "township"),
     "setup/people/<slug:code>/": route("200 TECHNICAL / 404", "200 TECHNICAL / 404", "township"),
     # grids
     "grids/": route("200", "405"),

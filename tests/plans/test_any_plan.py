@@ -6,6 +6,7 @@ import random
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,12 +14,13 @@ from hypothesis import strategies as st
 from gridgov.common.errors import DomainError
 from gridgov.plans import loader
 from gridgov.plans.actions import load_plan, set_up
+from gridgov.plans.exporting import differences, plan_of
 from gridgov.simulation import procedures
 from gridgov.simulation.people import People
 from gridgov.simulation.procedures import never_taken
 from gridgov.simulation.seed import seed
 from gridgov.simulation.working import simulate
-from grids.models import Grid, Township
+from grids.models import Grid, Rule, Township
 from grids.querysets import forget_calendars
 from incidents.actions import perform, report
 from incidents.loop_check import breaches
@@ -224,3 +226,43 @@ def test_twenty_townships_cost_twenty_times_one():
     assert Township.objects.count() == 20
     assert max(counts[1:]) <= counts[0] + 5
     assert Procedure.objects.values("township").distinct().count() == 20
+
+
+# --- not locked in -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", PLANS)
+def test_a_townships_own_plan_loads_elsewhere_and_says_the_same(number, tmp_path):
+    walk = Walk(number, villages=1 if number == 2 else 2)
+    Category.objects.filter(township=walk.town.grid, code="security_hazard").update(
+        name="本镇叫法", is_active=False
+    )
+    file = tmp_path / "own.yaml"
+    call_command("export_plan", str(file), township=TOWN)
+    plan = loader.read(file)
+    other = set_up(code="320371102", name="另一镇", villages=[("320371102201", "丁村")], plan=plan)
+    assert differences(plan_of(other), plan) == []
+    moved = Category.objects.get(township=other.grid, code="security_hazard")
+    assert (moved.name, moved.is_active) == ("本镇叫法", False)
+    theirs = Procedure.objects.filter(township=other.grid).order_by("code").values_list("code", "data")
+    ours = Procedure.objects.filter(township=walk.town.grid, is_current=True).order_by("code")
+    assert dict(theirs).items() <= dict(ours.values_list("code", "data")).items()
+    assert other.plan_title == walk.town.plan_title
+
+
+def test_two_plans_beside_each_other_show_what_differs():
+    walk = Walk(3)
+    client = Client()
+    client.force_login(walk.by("乡综治办值班员"))
+    text = client.get("/setup/plans/?first=3&second=4").content.decode()
+    for said in ("驻片调处（驻组村干部）", "当场办理并登记（网格员）", "乡综治办值班员", "镇网格中心值班员"):
+        assert said in text
+    same = client.get("/setup/plans/?first=3&second=3").content.decode()
+    assert "两个方案内容相同" in same
+    Rule.objects.filter(township=walk.town, rule_id="P3-I1").update(text="本乡改过的。")
+    own = client.get(f"/setup/plans/?first=3&second={TOWN}").content.decode()
+    assert "本乡改过的。" in own
+    assert "片、组" not in own  # the tiers are the plan's
+    file = client.get(f"/setup/plans/{TOWN}/file/")
+    assert file["Content-Disposition"].endswith(f'plan-{TOWN}.yaml"')
+    assert "本乡改过的。" in file.content.decode()

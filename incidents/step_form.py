@@ -1,0 +1,135 @@
+"""The steps of a procedure as forms: one per step and an empty one, checked as a whole before anything is published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from pydantic import ValidationError as SpecError
+
+from grids.models import Rule
+from incidents.models import Procedure
+from incidents.spec_form import ARGUMENT_WORDS, LimitField
+from incidents.steps import CLOSE, REPORT, Steps, StepSpec, problems
+from incidents.views.procedures import action_name, level_names
+from incidents.workflow import STEP_ACTIONS
+
+# What may be wrong with the steps as a whole.
+PROBLEMS: Mapping[str, Any] = {
+    "double": gettext_lazy("There are two steps of this code."),
+    "unknown_step": gettext_lazy("It names a step that is not there."),
+    "unknown_action": gettext_lazy("It names an action that is not there."),
+    "unknown_argument": gettext_lazy("None of its actions can decide or ask for that."),
+    "no_actor": gettext_lazy("Nobody is named who takes it."),
+    "unreachable": gettext_lazy("No way leads to it."),
+    "dead_end": gettext_lazy("From here no way leads to the end."),
+}
+ACTIONS = (
+    REPORT, "accept", "start", "settle", "submit_result", "dispatch", "escalate", "refer_up", "review", "approve",
+    "disapprove", "assist", "whistle", "arrive", "add_note", "remind", "supervise", "verify", "send_back", "feed_back",
+    "return_visit", "close", "list_for_rectification",
+)  # fmt: skip
+MANY = ("by", "then", "sets", "requires", "after", "skip_by")
+
+
+class StepForm(forms.Form):
+    """One step. `code` stays: running matters and figures know it by that."""
+
+    code = forms.RegexField(r"^[a-z_]{2,30}$", label=gettext_lazy("code (small letters)"))
+    name = forms.CharField(label=gettext_lazy("name"), min_length=2, max_length=40)
+    level = forms.ChoiceField(label=gettext_lazy("Where it is taken"))
+    actor = forms.CharField(label=gettext_lazy("Who takes it"), max_length=40, required=False)
+    by = forms.MultipleChoiceField(label=gettext_lazy("Taken by"))
+    then = forms.MultipleChoiceField(label=gettext_lazy("and finished by"), required=False)
+    sets = forms.MultipleChoiceField(label=gettext_lazy("Decides"), required=False)
+    requires = forms.MultipleChoiceField(label=gettext_lazy("Asks for"), required=False)
+    after = forms.MultipleChoiceField(label=gettext_lazy("Only after"), required=False)
+    skip_by = forms.MultipleChoiceField(label=gettext_lazy("May be skipped by"), required=False)
+    on_success = forms.ChoiceField(label=gettext_lazy("If it succeeds"), required=False)
+    on_failure = forms.ChoiceField(label=gettext_lazy("If it does not"), required=False)
+    limit = LimitField(label=gettext_lazy("Limit"))
+    parallel = forms.BooleanField(label=gettext_lazy("Beside the others, at any time"), required=False)
+    owed = forms.BooleanField(label=gettext_lazy("Must be done before closing"), required=False)
+    rule = forms.ChoiceField(label=gettext_lazy("Clause"), required=False)
+
+    def __init__(self, *args: Any, choices: Mapping[str, Any], **options: Any) -> None:
+        super().__init__(*args, **options)
+        for name, offered in choices.items():
+            self.fields[name].choices = offered  # type: ignore[attr-defined]
+            if name in MANY:
+                self.fields[name].widget = forms.SelectMultiple(choices=offered, attrs={"size": 5})
+
+
+class StepsForm(forms.BaseFormSet):  # type: ignore[type-arg]
+    """All steps of one procedure, in their order."""
+
+    procedure: Procedure
+
+    def __init__(self, *args: Any, procedure: Procedure, **options: Any) -> None:
+        self.procedure = procedure
+        options.setdefault("initial", [step.model_dump(mode="json") for step in procedure.spec.steps])
+        options["form_kwargs"] = {"choices": choices_for(procedure)}
+        super().__init__(*args, **options | {"prefix": "steps"})
+
+    def clean(self) -> None:
+        if any(self.errors):
+            return
+        try:
+            steps = self.steps()
+        except SpecError as error:
+            raise forms.ValidationError(str(error.errors()[0]["msg"])) from error
+        names = {step.code: step.name for step in steps}
+        wrong = [f"{names.get(code, code)}: {PROBLEMS[what]}" for code, what in problems(steps, STEP_ACTIONS)]
+        if wrong:
+            raise forms.ValidationError(wrong)
+
+    def steps(self) -> Steps:
+        """As typed, in order and without those taken out."""
+        kept = [form for form in self.forms if form.has_changed() or form.initial]
+        kept = [form for form in kept if form.cleaned_data and not form.cleaned_data.get("DELETE")]
+        kept.sort(key=lambda form: form.cleaned_data.get("ORDER") or len(self.forms))
+        return [StepSpec.model_validate(_said(form)) for form in kept]
+
+    def data_of_steps(self) -> list[dict[str, Any]]:
+        return [step.model_dump(mode="json", exclude_defaults=True) for step in self.steps()]
+
+
+def _said(form: StepForm) -> dict[str, Any]:
+    """What was typed, on top of what the form does not ask."""
+    typed = {name: value for name, value in form.cleaned_data.items() if name not in ("ORDER", "DELETE")}
+    return {"on_overdue": (form.initial or {}).get("on_overdue"), **typed}
+
+
+StepForms: Any = forms.formset_factory(StepForm, formset=StepsForm, extra=1, can_delete=True, can_order=True)
+
+
+def steps_form(procedure: Procedure, data: Any = None) -> StepsForm | None:
+    """Bound to what was sent; None where a form without steps was sent."""
+    if data is not None and "steps-TOTAL_FORMS" not in data:
+        return None
+    form: StepsForm = StepForms(data, procedure=procedure)
+    return form
+
+
+def choices_for(procedure: Procedure) -> dict[str, Sequence[tuple[str, Any]]]:
+    steps = procedure.spec.steps
+    codes = [(step.code, step.name) for step in steps]
+    actions = [(name, action_name(name)) for name in ACTIONS]
+    levels = list(level_names(str(procedure.township_id)).items())
+    rules = Rule.objects.filter(township=procedure.township_id).order_by("pk")
+    asked = [(name, label) for name, label in ARGUMENT_WORDS.items()]
+    return {
+        "level": [("", _("– choose –")), *levels],
+        "by": actions,
+        "then": actions,
+        "sets": asked,
+        "requires": asked,
+        "after": codes,
+        "skip_by": levels,
+        "on_success": [("", _("the next step")), *codes, (CLOSE, _("the matter ends"))],
+        "on_failure": [("", "–"), *codes],
+        "rule": [("", "–"), *((rule.rule_id, f"{rule.clause} {rule.text}"[:60]) for rule in rules)],
+    }
