@@ -158,7 +158,7 @@ def run(built: House, token: str, grid: str) -> bool:
             pool.submit(lambda one=phone, mine=own: [one.report(number) for number in mine])
             for phone, own in zip(phones, numbers, strict=True)
         ]
-        while not all(job.done() for job in work):
+        while sent.killed < KILLS or not all(job.done() for job in work):
             if sent.killed < KILLS and len(sent.acknowledged) >= sent.killed * REPORTS / KILLS:
                 name = chance.choice(sorted(built.processes))
                 built.kill(name)
