@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from uuid import UUID
 
 from django.db import transaction
@@ -15,11 +16,12 @@ from grids.actions import completed
 from grids.models import CalendarYear
 from incidents.actions.case import Case
 from incidents.due import local_minute
-from incidents.models import Incident, Stage
+from incidents.models import AssistTask, Incident, Stage
 from incidents.models.time import TOTAL_NUMBER
 from incidents.workflow import YEAR_IMPORTED
 from members.actions import tell
 from members.enums import MessageKind
+from members.models import Member
 
 MOVED = gettext_noop(
     "%(number)s: by the holidays of %(year)s now due %(after)s instead of %(before)s: %(heading)s"
@@ -50,10 +52,10 @@ def _follow(township_code: str, year: int, batch: int) -> tuple[int, bool]:
         if after is not None:
             rows = rows.filter(pk__gt=after)
         ids = list(rows.values_list("pk", flat=True)[:batch])
-        for incident, stages in _leaning(ids, year):
+        for leaning in _leaning(ids, year):
             try:
                 with transaction.atomic():
-                    moved += _reckon_again(incident, stages, year, keys)
+                    moved += _reckon_again(leaning, year, keys)
             except Conflict:  # somebody was first
                 whole = False
         if len(ids) < batch:
@@ -61,45 +63,77 @@ def _follow(township_code: str, year: int, batch: int) -> tuple[int, bool]:
         after = ids[-1]
 
 
-def _leaning(ids: Sequence[UUID], year: int) -> list[tuple[Incident, list[Stage]]]:
-    """Of these matters those with a clock whose reckoning assumed the weekdays of `year`; three queries."""
-    stages = (
-        Stage.objects.filter(incident__in=ids, is_void=False, due_at__gte=clock.start_of(date(year, 1, 1)))
-        .exclude(calendar_key="")
-        .select_related("incident__procedure", "incident__responsible_grid", "incident__responsible_member")
-        .prefetch_related("ledger")
-        .order_by("incident", "number")
-    )
-    found: dict[UUID, tuple[Incident, list[Stage]]] = {}
-    for stage in stages:
+@dataclass
+class _Leaning:
+    """A matter and those of its clocks whose reckoning assumed the weekdays of a year."""
+
+    incident: Incident
+    stages: list[Stage] = field(default_factory=list)
+    tasks: list[AssistTask] = field(default_factory=list)
+
+
+def _leaning(ids: Sequence[UUID], year: int) -> list[_Leaning]:
+    """Of these matters those with such a clock; four queries."""
+    matter = ("incident__procedure", "incident__responsible_grid", "incident__responsible_member")
+    reached = {"due_at__gte": clock.start_of(date(year, 1, 1)), "incident__in": ids}
+    stages = Stage.objects.filter(is_void=False, **reached).exclude(calendar_key="").select_related(*matter)
+    tasks = AssistTask.objects.open().filter(**reached).exclude(calendar_key="")
+    found: dict[UUID, _Leaning] = {}
+    for stage in stages.prefetch_related("ledger").order_by("incident", "number"):
         if year in stage.derived().provisional:
-            found.setdefault(stage.incident_id, (stage.incident, []))[1].append(stage)
+            found.setdefault(stage.incident_id, _Leaning(stage.incident)).stages.append(stage)
+    for task in tasks.select_related(*matter, "member").order_by("incident", "pk"):
+        if year in task.reckoned(task.pauses).provisional:
+            found.setdefault(task.incident_id, _Leaning(task.incident)).tasks.append(task)
     return list(found.values())
 
 
-def _reckon_again(incident: Incident, stages: list[Stage], year: int, keys: dict[str, str]) -> bool:
+def _reckon_again(leaning: _Leaning, year: int, keys: dict[str, str]) -> bool:
+    """Whether the matter's own deadline moved."""
+    incident, town = leaning.incident, leaning.incident.township_code
     case = Case(incident, user=None, actor=None, action=YEAR_IMPORTED)
     before = incident.due_at
-    for stage in stages:
-        if stage.calendar_key not in keys:
-            keys[stage.calendar_key] = completed(
-                stage.calendar_key, township_code=incident.township_code, year=year
-            )
+    begun_with = [stage.calendar_key for stage in leaning.stages] + [it.calendar_key for it in leaning.tasks]
+    keys |= {key: completed(key, township_code=town, year=year) for key in begun_with if key not in keys}
+    for stage in leaning.stages:
         if stage.number == TOTAL_NUMBER:
             case.total = stage  # the one that changes is the one that counts
         case.complete_year(stage, year, keys[stage.calendar_key])
-    current = (
-        next((stage for stage in stages if stage.number == incident.stage), None) or case.current_stage()
-    )
-    case.set_due(current.due_at)
-    case.settle_lateness(current)
-    after = incident.due_at
-    dates = {"before": local_minute(before), "after": local_minute(after)}
+    if leaning.stages:
+        own = next((stage for stage in leaning.stages if stage.number == incident.stage), None)
+        current = own or case.current_stage()
+        case.set_due(current.due_at)
+        case.settle_lateness(current)
+    moved = [(incident.responsible_member, before, incident.due_at)]
+    moved += [
+        (task.member, task.due_at, _complete_task(case, task, keys[task.calendar_key]))
+        for task in leaning.tasks
+    ]
+    dates = {"before": local_minute(before), "after": local_minute(incident.due_at)}
     case.save(data={"year": year, **dates})
-    if before == after:
-        return False
+    for member, was, now in moved:
+        if was != now:
+            _tell(incident, member, year, was, now)
+    return before != incident.due_at
+
+
+def _complete_task(case: Case, task: AssistTask, key: str) -> datetime | None:
+    """An assisting task has no ledger: the history row of the matter says that it was reckoned again."""
+    late, was = task.is_late, task.calendar_key
+    task.calendar_key = key
+    due = task.reckoned(task.pauses).at
+    task.calendar_key = was
+    running = not late and not task.is_paused
+    case.alter(task, calendar_key=key, due_at=due, tell_at=due if running else task.tell_at)
+    return due
+
+
+def _tell(
+    incident: Incident, member: Member | None, year: int, before: datetime | None, after: datetime | None
+) -> None:
+    dates = {"before": local_minute(before), "after": local_minute(after)}
     tell(
-        members=[incident.responsible_member],
+        members=[member],
         text=MOVED,
         params={"number": incident.number, "heading": incident.heading, "year": str(year), **dates},
         key=f"{incident.pk}:{YEAR_IMPORTED}:{year}",
@@ -107,4 +141,3 @@ def _reckon_again(incident: Incident, stages: list[Stage], year: int, keys: dict
         kind=MessageKind.NEWS,
         urgent=incident.important,
     )
-    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -9,7 +10,8 @@ from typing import Any
 
 from gridgov.common import clock
 from gridgov.common.worktime import Kind, Limit, due_at, is_late
-from grids.models import Calendar
+from grids.actions import completed
+from grids.models import Calendar, CalendarYear
 from grids.querysets import Reckoned
 from incidents.actions.traces import Traces
 from incidents.enums import Purpose
@@ -227,18 +229,30 @@ class Clocks:
         new = [line.row for line in self.lines if line.stage.pk == stage.pk]
         if not new:
             self.traces.row(stage, "due_at", "ended_at")
-        stage.due_at = stage.derived_from([*stage.ledger.all(), *new, row]).at
+        derived = stage.derived_from([*stage.ledger.all(), *new, row])
+        stage.due_at = derived.at
         stage.ended_at = None
         self.lines.append(_Line(stage, row))
+        for year in self._imported_since(derived.provisional):
+            key = completed(stage.calendar_key, township_code=self.incident.township_code, year=year)
+            self.complete_year(stage, year, key)
+
+    def _imported_since(self, years: Sequence[int]) -> list[int]:
+        """Of years that a clock would lean on now, those whose official holidays came in after it had begun."""
+        if not years:
+            return []
+        known = CalendarYear.objects.filter(calendar=self.incident.township_code, year__in=years)
+        return list(known.order_by("year").values_list("year", flat=True))
 
     def complete_year(self, stage: Stage, year: int, key: str) -> None:
         """A year that the clock leaned on has its official holidays now: reckoned again with them, with both dates."""
         row = ClockEvent(
             stage=stage, kind=Kind.YEAR, at=self.now, year=year, due_before=stage.due_at, history_seq=0
         )
+        new = [line.row for line in self.lines if line.stage.pk == stage.pk]
         self.traces.row(stage, "due_at", "calendar_key")
         stage.calendar_key = key
-        stage.due_at = row.due_after = stage.derived_from([*stage.ledger.all(), row]).at
+        stage.due_at = row.due_after = stage.derived_from([*stage.ledger.all(), *new, row]).at
         self.lines.append(_Line(stage, row))
 
     def write_clocks(self, seq: int) -> None:

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from gridgov.common.ids import uuid7
-from gridgov.common.worktime import Entry, Kind, derive
+from gridgov.common.worktime import Due, Entry, Kind, derive
 from grids.models import Grid, WorkingTime
 from incidents.enums import AssistKind, Status
 from incidents.models.incident import Incident
@@ -105,12 +105,16 @@ class AssistTask(models.Model):
 
     def derived(self, pauses: Sequence[Sequence[str | None]]) -> datetime | None:
         """When it is due with these pauses."""
+        return self.reckoned(pauses).at
+
+    def reckoned(self, pauses: Sequence[Sequence[str | None]]) -> Due:
+        """The same with what the reckoning leaned on."""
         rows = [Entry(Kind.START, self.asked_at, limit_of(self.limit_n, self.limit_unit), self.until)]
         for start, end in pauses:
             rows.append(Entry(Kind.PAUSE, datetime.fromisoformat(str(start))))
             if end is not None:
                 rows.append(Entry(Kind.RESUME, datetime.fromisoformat(end)))
-        return derive(rows, WorkingTime.objects.of_clock(self.calendar_key, self.township_code)).at
+        return derive(rows, WorkingTime.objects.of_clock(self.calendar_key, self.township_code))
 
 
 class AssistTold(models.Model):

@@ -9,7 +9,8 @@ from grids.actions import SpecialDay, change_calendar, import_year
 from grids.models import CalendarYear
 from incidents import due
 from incidents.actions import NewProcedure, follow_years, publish_procedures, sweep
-from incidents.models import ClockEvent, Incident, Stage, Transition
+from incidents.loop_check import breaches
+from incidents.models import AssistTask, ClockEvent, Incident, Stage, Transition
 from members.models import InboxMessage
 from tests.factories import login
 from tests.incidents.acting import do
@@ -145,3 +146,40 @@ def test_timeline_says_that_a_year_came_in(town, new, clock, client):
     import_year(township_code=town.code, year=2027, days=NEW_YEAR)
     page = login(client, town.worker).get(f"/incidents/{incident.pk}/")
     assert "年度放假安排已导入，截止时间重新推算" in page.content.decode()
+
+
+def test_a_clock_that_reaches_the_year_only_later_knows_it_by_then(town, new, clock):
+    clock("2026-12-28T10:00")
+    incident = new()  # due on Wednesday the 30th
+    do(incident, town.worker, "suspend", reason="等材料")
+    import_year(township_code=town.code, year=2027, days=NEW_YEAR)
+    assert not ClockEvent.objects.filter(kind="year").exists()
+    clock("2026-12-31T10:00")
+    do(incident, town.worker, "resume")
+    assert again(incident).due_at == at("2027-01-05T10:00")  # three days stood still; not the 1st
+    row = ClockEvent.objects.get(kind="year")
+    assert (row.due_before, row.due_after) == (at("2027-01-04T10:00"), at("2027-01-05T10:00"))
+    with translation.override("zh-hans"):
+        assert not any("暂按周末" in line for line in due.explain(again(incident)).lines)
+    do(incident, town.worker, "undo")
+    assert again(incident).due_at is None
+    clock("2026-12-31T10:05")
+    do(incident, town.worker, "resume")
+    assert again(incident).due_at == at("2027-01-05T10:05")
+    assert list(breaches()) == []
+
+
+def test_assisting_tasks_follow_the_year_too(town, new, clock):
+    clock("2026-12-30T10:00")
+    spec(town, limits={"group": {"n": 9, "unit": "hours"}, "assist": {"n": 2, "unit": "working_days"}})
+    incident = do(new(), town.worker, "accept")
+    incident = do(incident, town.worker, "assist", assisting=[town.department], note="帮忙")
+    task = AssistTask.objects.get()
+    assert task.due_at == at("2027-01-01T10:00")
+    import_year(township_code=town.code, year=2027, days=NEW_YEAR)
+    task.refresh_from_db()
+    assert task.due_at == task.tell_at == at("2027-01-04T10:00")
+    assert (
+        InboxMessage.objects.filter(member=task.member, key=f"{incident.pk}:year_imported:2027").count() == 1
+    )
+    assert again(incident).due_at == at("2026-12-30T19:00")
