@@ -246,7 +246,7 @@ class IncidentAdmin(ScopedAdmin):
 class CategoryAdmin(TownshipAdmin):
     """Which categories are in use. What they are comes from the plan."""
 
-    list_display = ("name", "code", "kind", "procedure", "must_report", "is_active")
+    list_display = ("name", "code", "kind", "procedure", "must_report", "is_active", "for_grids")
     list_filter = ("kind", "is_active")
     list_select_related = ("procedure",)
     ordering = ("township", "position", "code")

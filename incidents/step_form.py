@@ -100,7 +100,11 @@ class StepsForm(forms.BaseFormSet):  # type: ignore[type-arg]
 def _said(form: StepForm) -> dict[str, Any]:
     """What was typed, on top of what the form does not ask."""
     typed = {name: value for name, value in form.cleaned_data.items() if name not in ("ORDER", "DELETE")}
-    return {"on_overdue": (form.initial or {}).get("on_overdue"), **typed}
+    before = form.initial or {}
+    for name in MANY:  # the order in which they are offered says nothing
+        if set(typed[name]) == set(before.get(name, ())):
+            typed[name] = before.get(name, [])
+    return {"on_overdue": before.get("on_overdue"), **typed}
 
 
 StepForms: Any = forms.formset_factory(StepForm, formset=StepsForm, extra=1, can_delete=True, can_order=True)

@@ -226,6 +226,7 @@ def _take_categories(township: Township, preset: Preset, changes: Changes) -> No
             "procedure_id": procedures[category.procedure],
             "must_report": category.must_report,
             "is_active": category.active,
+            "for_grids": category.for_grids,
             "rule_id": category.rule or "",
             "position": position,
         }

@@ -82,6 +82,7 @@ def _category(row: Category) -> dict[str, Any]:
         "procedure": row.procedure.code,
         "must_report": row.must_report,
         "active": row.is_active,
+        "for_grids": row.for_grids,
         "rule": row.rule_id or None,
     }
 
@@ -127,8 +128,10 @@ def differences(first: Preset, second: Preset) -> list[Part]:
 
 
 def _rows(one: Mapping[str, str], other: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    keys = dict.fromkeys([*one, *other])
-    return [(key, one.get(key, ""), other.get(key, "")) for key in keys if one.get(key) != other.get(key)]
+    """What it is called, and what each says; the codes are ours and nobody's word."""
+    keys = [key for key in dict.fromkeys([*one, *other]) if one.get(key) != other.get(key)]
+    named = {key: (one.get(key) or other[key]).partition(" · ")[0] for key in keys}
+    return [(named[key], one.get(key, ""), other.get(key, "")) for key in keys]
 
 
 def _tiers(plan: Preset) -> dict[str, str]:
@@ -153,6 +156,7 @@ def _categories(plan: Preset) -> dict[str, str]:
                     names[it.procedure],
                     str(marks[it.must_report]),
                     "" if it.active else _("not in use"),
+                    "" if it.for_grids else _("not sent to the grids"),
                 ],
             )
         )
@@ -161,7 +165,7 @@ def _categories(plan: Preset) -> dict[str, str]:
 
 
 def _duties(plan: Preset) -> dict[str, str]:
-    return {it.name: f"{it.times or '–'}/{it.per.label if it.per else '–'}" for it in plan.duties}
+    return {it.name: f"{it.name} · {it.times or '–'}/{it.per.label if it.per else '–'}" for it in plan.duties}
 
 
 def _rules(plan: Preset) -> dict[str, str]:
@@ -173,7 +177,7 @@ def _procedures(first: Preset, second: Preset) -> Iterator[tuple[str, str, str]]
     for code in dict.fromkeys([*one, *other]):
         a, b = one.get(code), other.get(code)
         if a is None or b is None:
-            yield code, _whole(a), _whole(b)
+            yield (a or b).name, _whole(a), _whole(b)  # type: ignore[union-attr]
             continue
         if a.spec == b.spec and a.name == b.name:
             continue

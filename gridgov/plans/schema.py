@@ -97,6 +97,7 @@ class CategorySpec(Spec):
     kind: CategoryKind
     procedure: str
     must_report: bool = False
+    for_grids: bool = True  # the township may send it down (准入清单)
     active: bool = True  # offered; a township switches categories on and off
     rule: RuleId | None = None
 

@@ -70,6 +70,13 @@ class Category(models.Model):
     rule_id = models.CharField(max_length=20, blank=True)
     position = models.PositiveSmallIntegerField(default=0)
     is_active = models.BooleanField(_("in use"), default=True)
+    for_grids = models.BooleanField(
+        _("may be sent to the grids"),
+        default=True,
+        help_text=_(
+            "The admission list: what is not on it, the township does itself or gives to a department."
+        ),
+    )
     is_demo = models.BooleanField(default=False)
     # Open311: whether the public may report and follow such matters, and how it is told about them
     is_public = models.BooleanField(_("open to the public (Open311)"), default=False)

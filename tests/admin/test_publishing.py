@@ -191,6 +191,12 @@ def test_a_step_is_changed_rehearsed_and_published(town, procedure):
     assert new.steps[1:] == procedure.spec.steps[1:]
 
 
+def test_what_is_sent_as_it_came_changes_nothing(town, procedure):
+    shown = login(Client(), town.clerk).post(address(procedure), sent(procedure))
+    assert shown.context["form"].has_error("__all__", "unchanged")
+    assert shown.context["changes"] is None
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [

@@ -90,7 +90,6 @@ def test_the_matter_says_whose_turn_it_is_with_the_clause(walk):
     assert "（步骤“两委会商”）" in page(director, f"/incidents/{row}/")
 
 
-@pytest.mark.requirement("R5")
 def test_a_running_matter_keeps_the_version_it_began_with(walk):
     director = walk.by("村治保主任", walk.village)
     row = walk.report(walk.by("驻组村干部", walk.group), "dispute", walk.group, escalate=True)

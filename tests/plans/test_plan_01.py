@@ -80,7 +80,7 @@ def test_a_problem_long_unsolved_is_listed(walk, guard, head, office):
     assert walk.act(office, row, "list_for_rectification", reason="久拖未决，挂账。")["is_listed"]
 
 
-@pytest.mark.requirement("R3")
+@pytest.mark.requirement("R7")
 def test_without_groups_the_village_is_the_place_of_work(walk, head):
     assert walk.groups == []
     row = walk.report(head, "rental_housing", walk.village)

@@ -110,7 +110,7 @@ def test_the_tiers_carry_the_plans_own_labels(number):
     assert [tier.kind for tier in shown] == ["township", "village", "group", "group"][: len(TIERS[number])]
 
 
-@pytest.mark.requirement("R4")
+@pytest.mark.requirement("R3", "R4", "R5", "R6")
 @pytest.mark.parametrize("number", PLANS)
 def test_expected_counts_are_compared_with_what_is_there(number):
     town = small(number)
@@ -136,6 +136,7 @@ def test_plans_of_the_living_environment_offer_its_categories(number):
     assert offered.count() == {8: 8, 9: 1}[number]
 
 
+@pytest.mark.requirement("R7", "R80")
 @pytest.mark.parametrize("number", PLANS)
 @pytest.mark.parametrize("groups", [0, None])
 def test_a_matter_of_each_category_is_reported_accepted_handled_and_closed(number, groups):
@@ -208,7 +209,7 @@ def test_departments_of_the_plan_come_with_it_and_stay_given_up():
     assert Department.objects.filter(township=town.grid, name="派出所").count() == 1
 
 
-@pytest.mark.requirement("R3")
+@pytest.mark.requirement("R6")
 def test_two_depths_of_groups_go_up_one_at_a_time():
     _town, people = walked(10)
     deepest = Grid.objects.filter(township_code=TOWN, depth=3).order_by("code").first()

@@ -39,6 +39,11 @@ def _dispatch(case: Case, given: Given) -> dict[str, Any]:
         fits = to.ended_on is None and to.code.startswith(dispatcher) and to.code != dispatcher
     if not fits:
         raise wrong_target(_("A matter is dispatched to a grid below, by the township also to a department."))
+    if dispatcher == incident.township_code and isinstance(to, Grid) and not incident.category.for_grids:
+        text = _("“%(category)s” is not on the list of what is sent to the grids.") % {
+            "category": incident.category
+        }
+        raise Invalid(text, code="not_admitted", errors={"to": [text]})
     step = wrong_unit(case.person, incident, to)
     if step is not None:
         text = _("“%(step)s” is for another kind of unit: %(actor)s.") % {

@@ -1,0 +1,65 @@
+"""Categories of a plan: on and off, admitted to the grids or not, and what must be reported shows how late it was."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from gridgov.common import clock
+from incidents.models import Category
+from tests.plans.walking import Walk
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.requirement("R82")
+@pytest.mark.parametrize(("number", "code"), [(8, "litter"), (9, "environment_problem"), (3, "policy")])
+def test_a_category_is_switched_off_and_on_again_by_the_office(number, code):
+    walk = Walk(number)
+    head = walk.by({8: "网格员", 9: "社长", 3: "驻组村干部"}[number], walk.group)
+    office = walk.by({8: "工作小组值班员", 9: "公共事务服务中心值班员", 3: "乡综治办值班员"}[number])
+    client = Client()
+    client.force_login(office)
+    row = Category.objects.get(township=walk.town.grid, code=code)
+    address = f"/admin/incidents/category/{row.pk}/change/"
+    assert client.post(address, {"for_grids": "on", "public_note": ""}).status_code == 302
+    answer = walk.send(head, code, walk.group)
+    assert (answer.status_code, set(answer.json()["errors"])) == (400, {"category"})
+    assert client.post(address, {"is_active": "on", "for_grids": "on", "public_note": ""}).status_code == 302
+    assert walk.send(head, code, walk.group).status_code == 201
+
+
+@pytest.mark.requirement("R82")
+def test_what_is_not_admitted_is_not_sent_to_the_grids():
+    walk = Walk(8)
+    town = walk.by("工作小组值班员")
+    Category.objects.filter(township=walk.town.grid, code="litter").update(for_grids=False)
+    rows = {}
+    for code in ("litter", "sewage"):
+        rows[code] = walk.report(walk.by("网格员", walk.group), code, walk.group, escalate=True)
+        walk.act(walk.by("村级网格长", walk.village), rows[code], "escalate", reason="报镇里。")
+        walk.act(town, rows[code], "accept")
+    walk.refused(town, rows["litter"], "dispatch", "not_admitted", None, to={"grid": walk.group.code})
+    walk.act(town, rows["sewage"], "dispatch", to={"grid": walk.group.code})
+
+
+@pytest.mark.requirement("R71", "R145")
+@pytest.mark.parametrize(
+    ("number", "title", "code", "office"),
+    [
+        (3, "驻组村干部", "dispute_major", "乡综治办值班员"),
+        (6, "网格员", "fire", "网格化管理办公室值班员"),
+        (10, "村民代表", "major_event", "乡社会服务管理中心值班员"),
+    ],
+)
+def test_how_late_a_must_report_came_is_shown(number, title, code, office):
+    walk = Walk(number)
+    at = walk.deepest
+    happened = (clock.now() - timedelta(minutes=90)).isoformat()
+    row = walk.report(walk.by(title, at), code, at, occurred_at=happened, trend_forecast="可能升级。")
+    client = Client()
+    client.force_login(walk.by(office))
+    page = client.get(f"/incidents/{row}/").content.decode()
+    assert "发生至上报用时" in page
+    assert "1 小时" in page
+    assert "重要" in page
