@@ -281,6 +281,12 @@ def _assisting_is_as_it_says(scope: Q) -> Iterator[Breach]:
     )
     for (number,) in tasks.order_by().values_list("incident__number").iterator(CHUNK):
         yield Breach(number, _("an assisting task is late and nobody was told, or will be"))
+    running = AssistTask.objects.open().filter(scope, due_at__isnull=False).select_related("incident")
+    for task in running.order_by("pk").iterator(CHUNK):
+        if task.derived(task.pauses) != task.due_at:
+            yield Breach(
+                task.incident.number, _("the deadline of an assisting task does not follow from its clock")
+            )
 
 
 CHECKS: tuple[Callable[[Q], Iterator[Breach]], ...] = (
