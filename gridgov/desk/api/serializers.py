@@ -66,11 +66,19 @@ class InboxCountersSerializer(CountersSerializer):
     unread = serializers.IntegerField(help_text=_("Messages not yet read."))
 
 
+class TelephoneSerializer(serializers.Serializer[Any]):
+    number = serializers.CharField()
+    label = serializers.CharField()
+
+
 class MeSerializer(serializers.Serializer[Any]):
     username = serializers.CharField()
     member = MemberSerializer(allow_null=True)
     appointments = AppointmentSerializer(many=True)
     counters = InboxCountersSerializer()
+    emergency = TelephoneSerializer(
+        many=True, help_text=_("To be kept on the phone: police, fire, ambulance, and who is on duty now.")
+    )
 
 
 class WindowSerializer(serializers.Serializer[Any]):

@@ -32,7 +32,7 @@ from gridgov.desk.api.serializers import (
 )
 from gridgov.desk.waiting import counters, waiting
 from members.models import Appointment, InboxMessage
-from members.querysets import standing_of
+from members.querysets import emergency_numbers, standing_of
 
 
 class Login(View):
@@ -81,12 +81,14 @@ class Me(View):
         rows = held.select_related("post__grid", "post__department", "post__role", "leave__member").order_by(
             "-is_main", "since", "id"
         )
+        member = standing_of(user).member
         unread = InboxMessage.objects.visible_to(user).unread().count()
         body = {
             "username": user.username,
-            "member": standing_of(user).member,
+            "member": member,
             "appointments": rows,
             "counters": {**counters(user), "unread": unread},
+            "emergency": emergency_numbers(member.township_code) if member is not None else [],
         }
         return Response(MeSerializer(body).data)
 
