@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -33,6 +34,7 @@ from members.models import Member
 from members.permissions import enters_for_others
 
 KEPT = "bulk"  # in the session: what the last batch could not do, and why
+KEPT_AT = "bulk_at"
 
 
 @dataclass(frozen=True)
@@ -228,6 +230,16 @@ def _keep(request: HttpRequest, batch: UUID, lines: Sequence[Line], *, more: boo
     before = request.session.get(KEPT, {}).get(str(batch), {}) if more else {}
     now = {str(line.pk): _said(line.problem) for line in lines if line.problem is not None}
     request.session[KEPT] = {str(batch): before | now}
+    if not more:
+        request.session[KEPT_AT] = clock.now().isoformat()
+
+
+def last_batch(request: HttpRequest) -> str:
+    """The batch that this person can still take back, for the list; empty: none."""
+    kept, at = request.session.get(KEPT, {}), request.session.get(KEPT_AT, "")
+    if not kept or not at or clock.now() - datetime.fromisoformat(at) > UNDO_WITHIN:
+        return ""
+    return str(next(iter(kept)))
 
 
 def _said(problem: DomainError) -> str:

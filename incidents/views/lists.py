@@ -14,6 +14,7 @@ from grids.enums import Verb
 from grids.querysets import places_of
 from incidents.filters import FilterForm, count_asked, counted, found_by_words, page_asked
 from incidents.permissions import can_import
+from incidents.views.bulk import last_batch
 from incidents.views.found import answer_words
 from members.querysets import standing_of
 
@@ -37,6 +38,7 @@ def incidents(request: HttpRequest) -> HttpResponse:
         "may_report": standing_of(user).member is not None and bool(places_of(user)[Verb.REPORT]),
         "may_import": can_import(user),
         "has_board": bool(places_of(user)[Verb.SEE]),
+        "last_batch": last_batch(request),
         "may_act": standing_of(user).member is not None,
         **counted(count_asked(user, form)),
     }

@@ -267,3 +267,13 @@ def test_correcting_several_changes_only_what_was_chosen(client, town, new):
     assert [(row.category_id, row.grid_id) for row in rows] == [
         (one.category_id, one.grid_id) for one in matters
     ]
+
+
+def test_list_leads_back_to_the_last_batch_while_it_can_be_taken_back(client, clock, town, several):
+    login(client, town.worker)
+    sent = {"ids": [one.pk for one in several], "action": "accept", "client_uuid": uuid.uuid4()}
+    client.post(PAGE, sent)
+    address = f"{PAGE}{sent['client_uuid']}/"
+    assert address in client.get("/incidents/").text
+    clock("2026-11-23T09:11")
+    assert address not in client.get("/incidents/").text
