@@ -239,6 +239,9 @@ class Tier(models.Model):
     name = models.CharField(_("name"), max_length=30)
     head_title = models.CharField(_("title of the head"), max_length=40)
     expected_count = models.PositiveIntegerField(null=True)
+    count_note = models.CharField(
+        max_length=60, blank=True
+    )  # what the plan says of the count: three of them pilots
     rule = models.CharField(max_length=20, blank=True)
     posts = models.JSONField(
         default=list, blank=True

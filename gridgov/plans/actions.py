@@ -161,6 +161,7 @@ def _take_tiers(township: Township, preset: Preset, changes: Changes) -> None:
             "name": tier.name,
             "head_title": tier.head_title,
             "expected_count": tier.expected_count,
+            "count_note": tier.count_note,
             "rule": tier.rule or "",
             "posts": [post.model_dump(mode="json") for post in tier.posts],
         }

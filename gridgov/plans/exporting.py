@@ -66,7 +66,7 @@ def _departments(grid: Any) -> list[str]:
 
 
 def _tier(row: Tier) -> dict[str, Any]:
-    names = ("depth", "kind", "label", "name", "head_title", "expected_count", "posts")
+    names = ("depth", "kind", "label", "name", "head_title", "expected_count", "count_note", "posts")
     return {name: getattr(row, name) for name in names} | {"rule": row.rule or None}
 
 

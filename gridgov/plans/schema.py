@@ -72,6 +72,7 @@ class TierSpec(Spec):
     name: str = Field(max_length=30)
     head_title: str = Field(max_length=40)
     expected_count: int | None = Field(None, ge=0)
+    count_note: str = Field("", max_length=60)
     rule: RuleId | None = None
     posts: tuple[PostSpec, ...]
 

@@ -29,6 +29,7 @@ from gridgov.plans.actions import open_installation, set_up
 from gridgov.plans.divisions import demo_place, shipped_places
 from gridgov.plans.exporting import as_yaml, differences, plan_of
 from gridgov.plans.forms import FirstAccountForm, TownshipForm, as_lines, people_forms
+from grids.actions import check_setup
 from grids.admin import managed_townships
 from grids.models import Grid, Township
 from members.actions import employ
@@ -147,13 +148,16 @@ def plans(request: HttpRequest) -> HttpResponse:
     found = [
         plan_of(towns[key]) if key in towns else loader.preset(int(key)) for key in asked if key in named
     ]
-    context = {
+    context: dict[str, Any] = {
         "choices": list(named.items()),
         "asked": asked,
         "names": [named.get(key, "") for key in asked],
         "parts": differences(*found) if len(found) == len(asked) else None,
         "townships": [(code, str(town)) for code, town in towns.items()],
+        "counted": towns.get(request.GET.get("counts", "")),
     }
+    if context["counted"]:
+        context["check"] = check_setup(context["counted"])
     return render(request, "setup/plans.html", context)
 
 

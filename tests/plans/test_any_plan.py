@@ -2,6 +2,7 @@
 
 import os
 import random
+from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -11,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gridgov.common import clock
 from gridgov.common.errors import DomainError
 from gridgov.plans import loader
 from gridgov.plans.actions import load_plan, set_up
@@ -22,9 +24,9 @@ from gridgov.simulation.seed import seed
 from gridgov.simulation.working import simulate
 from grids.models import Grid, Rule, Township
 from grids.querysets import forget_calendars
-from incidents.actions import perform, report
+from incidents.actions import perform, report, sweep
 from incidents.loop_check import breaches
-from incidents.models import Category, Incident, Procedure
+from incidents.models import Category, Escalation, Incident, Procedure
 from incidents.permissions import allowed_actions
 from tests.factories import fresh
 from tests.plans.walking import TOWN, Walk
@@ -165,6 +167,30 @@ def test_an_invented_plan_with_odd_rules_needs_only_a_file(odd):
     walk.finish(second, row)
     assert walk.steps(office, row) == ["tide", "tide", "log", "boat"]
     assert Incident.objects.get(pk=row).stages.get(number=1).limit_n == 6
+
+
+def test_a_step_says_what_happens_when_it_is_late_and_who_may_skip_another(odd):
+    """Lateness at this step moves the matter, and the township may leave the boat's level out."""
+    text = ODD.replace("limit: {n: 6, unit: hours}", "limit: {n: 6, unit: hours}, on_overdue: raise", 1)
+    text = text.replace(
+        "owed: true, skip_by: [township]", "owed: true, after: [tide], skip_by: [township]", 1
+    )
+    text = text.replace("code: tide,", "code: tide, skip_by: [township],", 1)
+    odd.write_text(text, encoding="utf-8")
+    walk = Island(loader.read(odd))
+    head, office = walk.by("渔村网格长", walk.village), walk.by("岛务办值班员")
+    late = walk.report(walk.by("码头管理员", walk.village), "mooring", walk.village)
+    at = clock.now() + timedelta(hours=7)
+    with clock.running(lambda: at):
+        assert sweep() == 1
+    assert Escalation.objects.get(incident=late).mode == "raise"
+    row = walk.report(walk.by("码头管理员", walk.village), "mooring", walk.village)
+    walk.act(head, row, "escalate", reason="要渔政船。")
+    walk.act(office, row, "accept")
+    walk.act(office, row, "start")
+    walk.act(office, row, "submit_result", note="渔政船到场解决。")
+    walk.act(office, row, "feed_back", note="已告知。", channel="phone")  # without the tide's step
+    assert walk.steps(office, row) == ["log"]
 
 
 def test_a_file_is_loaded_by_the_command_and_a_second_time_changes_nothing(odd, capsys):

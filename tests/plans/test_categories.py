@@ -1,4 +1,4 @@
-"""Categories of a plan: on and off, admitted to the grids or not, and what must be reported shows how late it was."""
+"""What a plan counts and offers: expected grids; categories on and off, admitted to the grids or not, and what must be reported shows how late it was."""
 
 from datetime import timedelta
 
@@ -63,3 +63,21 @@ def test_how_late_a_must_report_came_is_shown(number, title, code, office):
     assert "发生至上报用时" in page
     assert "1 小时" in page
     assert "重要" in page
+
+
+@pytest.mark.requirement("R3", "R4", "R5", "R6")
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (4, ["二级网格（社区（村））", "37", "其中先行试点3个", "35"]),
+        (9, ["一级网格（总网格）", "8", "58"]),
+        (10, ["一级网格（行政村）", "9", "7"]),
+    ],
+)
+def test_expected_counts_are_shown_beside_what_is_there(number, said):
+    walk = Walk(number)
+    title = {4: "镇网格中心值班员", 9: "公共事务服务中心值班员", 10: "乡社会服务管理中心值班员"}[number]
+    client = Client()
+    client.force_login(walk.by(title))
+    page = client.get(f"/setup/plans/?counts={walk.town.pk}").content.decode()
+    assert [word for word in said if f">{word}" not in page] == []
