@@ -1,5 +1,6 @@
 """Every action in every state by every role: what is allowed stands here by hand, everything else must be refused."""
 
+from copy import deepcopy
 from datetime import timedelta
 
 import pytest
@@ -49,7 +50,7 @@ GROUP_MATTER = {
         **CALLS,
     },
     "accepted": {
-        "reject": ABOVE, "settle": AT_GROUP, "dispatch": ABOVE, "start": AT_GROUP, **OWN_GROUP, **OVER_GROUP,
+        "reject": ABOVE, "settle": AT_GROUP, "start": AT_GROUP, **OWN_GROUP, **OVER_GROUP,
         **LEADS, **CALLS,
     },
     "dispatched": {"start": AT_GROUP, "refuse": AT_GROUP, **OWN_GROUP, **OVER_GROUP, **LEADS, **CALLS},
@@ -215,8 +216,8 @@ def brought_to(town, new, kind, status):
 
 
 def tried(user, incident, action, arguments):
-    """How the action ends, with everything it wrote taken back."""
-    row = Incident.objects.for_list().get(pk=incident.pk)
+    """How the action ends on the row as it was read, with everything it wrote taken back."""
+    row = deepcopy(incident)
     version = row.version
     try:
         with transaction.atomic():
