@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from gridgov.common.admin import is_technical
+from grids.admin import managed_townships
 from grids.models import Rule, Tier
 from incidents.due import limit_text
 from incidents.models import Category, Incident, Procedure
@@ -68,7 +69,11 @@ def procedures(request: HttpRequest) -> HttpResponse:
     found: dict[int, tuple[Procedure, list[str]]] = {}
     for row in rows:
         found.setdefault(row.procedure_id, (row.procedure, []))[1].append(row.name)
-    return render(request, "incidents/procedures.html", {"procedures": list(found.values())})
+    context = {
+        "procedures": list(found.values()),
+        "may_compare": is_technical(user) or bool(managed_townships(user)),
+    }
+    return render(request, "incidents/procedures.html", context)
 
 
 @login_required
