@@ -29,7 +29,7 @@ LATE = 10_000
 SIZES = {"": 100_000, "full": 1_000_000}
 WHO = ("township", "village", "worker", "department", "five_grants")
 FILTERS = ("all", "status", "category", "open", "overdue", "mine", "q")
-# In every matter; in a fifth; in one of a hundred; in ten of all; in none; two at once; initials; a handler's surname.
+# In every matter; in a fifth; in one of a hundred; in one of a thousand; in none; two at once; initials; a surname.
 WORDS = ("路灯", "槐树", "鱼塘", "石磨", "水渠", "槐树 路灯", "鱼塘 石磨", "yt", "张")
 DATABASE_URL = os.environ.get("TEST_DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres")
 

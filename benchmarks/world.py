@@ -12,7 +12,6 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from benchmarks.searching import place
 from gridgov.common import clock
 from gridgov.common.models import User
 from gridgov.plans.actions import set_up
@@ -20,16 +19,18 @@ from gridgov.simulation.seed import first_day, seed
 from grids.models import Grid
 from incidents.enums import OPEN_STATUSES, PartRole, Status
 from incidents.models import Category, Incident, Part
+from incidents.models.search import BLOCK
 from members.actions import appoint
 from members.enums import RoleCode
 from members.models import Appointment, Department, Member, Post
 
 CODE = "320371101"
-PATTERN = 10_000
-EVERY = timedelta(minutes=30)  # between two reports of the pattern
+PATTERN = 3 * BLOCK  # whole blocks of the search index, so that these can be copied too
+SPAN = timedelta(days=200)  # from the first report to the last, however many there are
 PREFIX = "0190000000007000a000"  # of the ids, all of version 7
 DEPARTMENT_SHARE = 0.2
 LATE_SHARE = 0.25  # of the open ones
+OF_PATTERN = f"base.township_code = '{CODE}' AND base.number < '{PATTERN:012d}'"
 
 
 @dataclass
@@ -63,19 +64,21 @@ def _five_posts() -> None:
 
 
 def fill(size: int) -> None:
-    """A pattern of seeded rows, then copies of it by the database itself until there are `size`, shifted by seconds.
+    """A pattern of seeded rows, then copies of it by the database itself, each older than the one before, until there
+    are at least `size`.
 
     A fifth is with the first department, two in five are open, a quarter of these late.
     """
+    number, copies = (size, 1) if size <= PATTERN else (PATTERN, -(-size // PATTERN))
+    every = SPAN / (number * copies)
     with without_indexes():
         with transaction.atomic():
-            rows = list(_incidents(min(size, PATTERN)))
+            rows = list(_incidents(number, every))
             Incident.objects.bulk_create([incident for incident, _parts in rows], batch_size=500)
             Part.objects.bulk_create([part for _incident, parts in rows for part in parts], batch_size=500)
-        copies = -(-size // PATTERN)
         for copy in range(1, copies):
             with transaction.atomic(), connection.cursor() as cursor:
-                for statement in _copying(copy, copies, min(PATTERN, size - copy * PATTERN)):
+                for statement in _copying(copy, every * number * copy):
                     cursor.execute(statement)
 
 
@@ -113,12 +116,18 @@ EXPRESSIONS = {
 }
 
 
-def _copying(copy: int, copies: int, number: int) -> Iterator[str]:
-    """The statements that copy the first `number` rows of the pattern and their parts."""
+def copied_id(copy: int) -> str:
+    """The id of a row's copy, as an expression over `base`, the row of the pattern."""
+    n = f"(CAST(base.number AS bigint) + {copy * PATTERN})"
+    return EXPRESSIONS[connection.vendor]["id"].format(prefix=PREFIX, n=n)
+
+
+def _copying(copy: int, earlier: timedelta) -> Iterator[str]:
+    """The statements that copy the pattern's rows and their parts."""
     known = EXPRESSIONS[connection.vendor]
     n = f"(CAST(base.number AS bigint) + {copy * PATTERN})"
-    new_id = known["id"].format(prefix=PREFIX, n=n)
-    seconds = f"{EVERY.total_seconds() * copy / copies:.3f}"
+    new_id = copied_id(copy)
+    seconds = f"{earlier.total_seconds():.3f}"
     instead = {
         "id": new_id,
         "client_uuid": new_id,
@@ -126,7 +135,6 @@ def _copying(copy: int, copies: int, number: int) -> Iterator[str]:
         "number": known["number"].format(n=n),
         "reported_at": known["at"].format(at="base.reported_at", seconds=seconds),
     }
-    some = f"base.township_code = '{CODE}' AND base.number < '{number:012d}'"
     for model, alias, source in (
         (Incident, "base", "incidents_incident base"),
         (Part, "part", "incidents_incident base JOIN incidents_part part ON part.incident_id = base.id"),
@@ -137,11 +145,11 @@ def _copying(copy: int, copies: int, number: int) -> Iterator[str]:
         values = [instead.get(column, f"{alias}.{column}") for column in columns]
         yield (
             f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) "  # noqa: S608  our own tables and figures
-            f"SELECT {', '.join(values)} FROM {source} WHERE {some}"
+            f"SELECT {', '.join(values)} FROM {source} WHERE {OF_PATTERN}"
         )
 
 
-def _incidents(size: int) -> Iterator[tuple[Incident, list[Part]]]:
+def _incidents(size: int, every: timedelta) -> Iterator[tuple[Incident, list[Part]]]:
     facts, dice = _Facts.known(), random.Random(1)
     now = clock.now().replace(microsecond=1000)
     for index in range(size):
@@ -151,7 +159,7 @@ def _incidents(size: int) -> Iterator[tuple[Incident, list[Part]]]:
         status = dice.choices(facts.statuses, facts.weights)[0]
         is_open = status in OPEN_STATUSES
         late = is_open and dice.random() < LATE_SHARE
-        at = now - EVERY * (size - index)
+        at = now - every * (size - index)
         worker = facts.workers[group.code]
         incident = Incident(
             id=uuid.UUID(f"{PREFIX}{index:012x}"),
@@ -164,7 +172,7 @@ def _incidents(size: int) -> Iterator[tuple[Incident, list[Part]]]:
             procedure_id=category.procedure_id,
             title=f"第{index}件",
             description="路灯不亮,影响晚上出行。" * 3,
-            address=place(index, size),
+            address=place(index),
             status=status,
             is_open=is_open,
             is_late=late,
@@ -183,6 +191,15 @@ def _incidents(size: int) -> Iterator[tuple[Incident, list[Part]]]:
         if with_department:
             parts.append(_part(incident, PartRole.LEAD, department_id=facts.department.pk))
         yield incident, parts
+
+
+def place(index: int) -> str:
+    """Words for the search: one common, one rare, one rarer."""
+    if index % 1000 == 7:
+        return "石磨坊"
+    if index % 100 == 1:
+        return "鱼塘边"
+    return "大槐树下" if index % 5 == 0 else ""
 
 
 def _part(incident: Incident, role: str, **who: Any) -> Part:
