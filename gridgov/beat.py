@@ -9,5 +9,6 @@ from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gridgov.settings")
 
-app = Celery("gridgov", fixups=[])
+# Not the current one: in a process that has both, tasks belong to the worker's.
+app = Celery("gridgov", fixups=[], set_as_current=False)
 app.config_from_object("gridgov.settings", namespace="CELERY")
