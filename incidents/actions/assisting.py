@@ -14,7 +14,7 @@ from gridgov.common import clock
 from gridgov.common.batches import in_batches
 from grids.querysets import next_code
 from incidents.actions.case import part_of
-from incidents.actions.sweeping import Cards, People
+from incidents.actions.sweeping import Cards, People, telling
 from incidents.actions.webhooks import tell_outside
 from incidents.enums import PartRole
 from incidents.models import AssistTask, AssistTold, Incident, Part, Transition
@@ -86,24 +86,7 @@ def _step(task: AssistTask, rung: Rung, at: datetime) -> Transition:
     """A row of the matter's history; several tasks of one matter share its object, and so count on."""
     row = task.incident
     row.version += 1
-    return Transition(
-        incident=row,
-        seq=row.version,
-        action=ASSIST_OVERDUE,
-        from_status=row.status,
-        to_status=row.status,
-        happened_at=at,
-        entered_at=at,
-        stage=row.stage,
-        level=rung.level,
-        from_grid_id=row.responsible_grid_id,
-        from_department_id=row.responsible_department_id,
-        to_grid_id=row.responsible_grid_id,
-        to_department_id=row.responsible_department_id,
-        responsible_id=row.responsible_member_id,
-        township_code=row.township_code,
-        data={"told": rung.code, "unit": [str(task.unit)]},
-    )
+    return telling(row, ASSIST_OVERDUE, seq=row.version, rung=rung, at=at, data={"unit": [str(task.unit)]})
 
 
 def _message(task: AssistTask, member: Any, rung: Rung, at: datetime) -> InboxMessage:

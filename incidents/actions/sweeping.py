@@ -190,6 +190,30 @@ class _Told:
     at: datetime
 
 
+def telling(
+    row: Incident, action: str, *, seq: int, rung: Rung, at: datetime, data: dict[str, Any]
+) -> Transition:
+    """The unsaved row of history that says which level was told; nothing else of the matter changes by it."""
+    return Transition(
+        incident=row,
+        seq=seq,
+        action=action,
+        from_status=row.status,
+        to_status=row.status,
+        happened_at=at,
+        entered_at=at,
+        stage=row.stage,
+        level=rung.level,
+        from_grid_id=row.responsible_grid_id,
+        from_department_id=row.responsible_department_id,
+        to_grid_id=row.responsible_grid_id,
+        to_department_id=row.responsible_department_id,
+        responsible_id=row.responsible_member_id,
+        township_code=row.township_code,
+        data={"told": rung.code, **data},
+    )
+
+
 def _write(out: _Batch, told: _Told) -> None:
     row, rung, holder, at = told.row, told.rung, told.holder, told.at
     unit = row.responsible_grid or row.responsible_department
@@ -211,26 +235,7 @@ def _write(out: _Batch, told: _Told) -> None:
             late_department_id=row.responsible_department_id,
         )
     )
-    out.history.append(
-        Transition(
-            incident=row,
-            seq=row.version + 1,
-            action=OVERDUE,
-            from_status=row.status,
-            to_status=row.status,
-            happened_at=at,
-            entered_at=at,
-            stage=row.stage,
-            level=rung.level,
-            from_grid_id=row.responsible_grid_id,
-            from_department_id=row.responsible_department_id,
-            to_grid_id=row.responsible_grid_id,
-            to_department_id=row.responsible_department_id,
-            responsible_id=row.responsible_member_id,
-            township_code=row.township_code,
-            data={"told": rung.code, "mode": told.mode},
-        )
-    )
+    out.history.append(telling(row, OVERDUE, seq=row.version + 1, rung=rung, at=at, data={"mode": told.mode}))
     text = RED_CARD if rung.is_red else LATE_BELOW
     receivers: list[tuple[Any, str]] = [(row.responsible_member_id, LATE_YOURS)]
     if holder is not None and holder.pk != row.responsible_member_id:
