@@ -241,12 +241,10 @@ def loaded(code, villages=22, groups=143):
     return len(asked)
 
 
-@pytest.mark.requirement("R1")
 def test_loading_a_township_takes_at_most_150_statements():
     assert loaded(TOWN) <= 150
 
 
-@pytest.mark.requirement("R1")
 def test_twenty_townships_cost_twenty_times_one():
     counts = [loaded(f"3203711{number:02d}", villages=2, groups=4) for number in range(1, 21)]
     assert Township.objects.count() == 20

@@ -94,6 +94,7 @@ def test_every_rule_in_scope_is_there_with_its_clause_and_nothing_else(number):
     assert not [rule.rule_id for rule in rules if NEVER.search(rule.text)]
 
 
+@pytest.mark.requirement("R1")
 @pytest.mark.parametrize("number", PLANS)
 def test_loading_a_second_time_changes_nothing(number):
     small(number)
