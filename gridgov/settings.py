@@ -137,6 +137,8 @@ else:
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
         "options", "-c join_collapse_limit=4 -c jit=off"
     )
+# Off where a pooler gives each transaction another session of the server.
+PREPARED_STATEMENTS = env.bool("GRIDGOV_PREPARED_STATEMENTS", True)
 DATABASES["default"]["CONN_MAX_AGE"] = None
 DATABASES["default"]["ATOMIC_REQUESTS"] = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -17,7 +17,7 @@ from django.db import connection, models
 from django.db.models import Exists, OuterRef, Q
 
 from gridgov.common import worktime
-from gridgov.common.prepared import Prepared
+from gridgov.common.prepared import Prepared, Statement
 from grids.enums import Kind, Verb
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class GrantQuerySet(models.QuerySet["GridGrant"]):
         if not getattr(user, "is_active", False) or user.pk is None:
             return found
         with connection.cursor() as cursor:
-            cursor.execute(GRANTS_OF_USER, [user.pk])
+            cursor.execute(GRANTS_OF_USER.on(connection), [user.pk])
             for verb, code, kind, leaf in cursor.fetchall():
                 if verb in found:
                     found[verb].append(Place(code, kind, bool(leaf)))
@@ -87,7 +87,8 @@ class GrantQuerySet(models.QuerySet["GridGrant"]):
 
 
 # Asked once by every request, so it is not built anew each time: the query builder took longer than the database.
-GRANTS_OF_USER = """SELECT permission.codename, granted.content_object_id, grid.kind,
+GRANTS_OF_USER = Statement(
+    """SELECT permission.codename, granted.content_object_id, grid.kind,
            NOT EXISTS (SELECT 1 FROM grids_grid child
                        WHERE child.parent_id = granted.content_object_id AND child.ended_on IS NULL)
     FROM grids_gridgrant granted
@@ -95,6 +96,7 @@ GRANTS_OF_USER = """SELECT permission.codename, granted.content_object_id, grid.
     JOIN grids_grid grid ON grid.code = granted.content_object_id
     WHERE granted.user_id = %s
 """
+)
 
 
 class GridQuerySet(models.QuerySet["Grid"]):

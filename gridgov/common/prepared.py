@@ -1,15 +1,21 @@
-"""Queries built once: for those that every request asks, building takes several times as long as the database's answer."""
+"""Queries built once: for those that every request asks, building takes several times as long as the database's answer.
+
+On PostgreSQL they are prepared on the server too: to read such a statement and to plan it takes longer than to carry it out.
+"""
 
 from __future__ import annotations
 
 import copy
+import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from datetime import date, timedelta
 from itertools import count
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
+from django.conf import settings
 from django.db import connections
 from django.db.models import QuerySet
 
@@ -24,10 +30,37 @@ STAND_INS: dict[type, Callable[[int], Any]] = {
 }
 
 
+class Statement:
+    """SQL with %s for each value. What `on` gives is executed with the same values."""
+
+    def __init__(self, sql: str) -> None:
+        self.sql = sql
+        self.name = f"gridgov_{hashlib.sha256(sql.encode()).hexdigest()[:24]}"
+        numbers = count(1)
+        self.numbered = re.sub("%([s%])", lambda found: "%" if found[1] == "%" else f"${next(numbers)}", sql)
+        self.values = next(numbers) - 1
+        self.known: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()  # sessions that have it
+
+    def on(self, connection: Any) -> str:
+        """The SQL itself, or the call of the statement that the server has prepared for this session."""
+        if connection.vendor != "postgresql" or not settings.PREPARED_STATEMENTS:
+            return self.sql
+        connection.close_if_health_check_failed()
+        connection.ensure_connection()
+        session = connection.connection
+        if session not in self.known:
+            # Not through Django's cursor: what a request asks is counted, this belongs to the session.
+            with session.cursor() as cursor:
+                cursor.execute(f"PREPARE {self.name} AS {self.numbered}")
+            self.known[session] = True
+        values = ", ".join(["%s"] * self.values)
+        return f"EXECUTE {self.name} ({values})" if values else f"EXECUTE {self.name}"
+
+
 class _Built(NamedTuple):
     rows: QuerySet[Any]
     compiler: Any
-    sql: str
+    statement: Statement
     parameters: Sequence[Any]  # of the first asking, with stand-ins
     places: Sequence[tuple[int, int]]  # (position among the parameters, which value stands there)
 
@@ -59,7 +92,7 @@ class Prepared(Generic[Row]):
             parameters[position] = given[number]
         compiler = copy.copy(built.compiler)
         compiler.connection = connection
-        compiler.as_sql = lambda: (built.sql, parameters)
+        compiler.as_sql = lambda: (built.statement.on(connection), parameters)
         rows = built.rows.all()
         rows.query.get_compiler = lambda *_arguments, **_options: compiler  # type: ignore[method-assign]
         return list(rows)
@@ -83,7 +116,26 @@ def _build(build: Callable[..., QuerySet[Any]], values: Sequence[Any]) -> _Built
             raise ValueError(f"A prepared query would keep the day {parameter} for ever: {sql}")
     if {number for _position, number in places} != set(known.values()):
         raise ValueError(f"A prepared query lost some of its values: {sql}")
-    return _Built(rows, compiler, sql, tuple(parameters), places)
+    if connection.vendor == "postgresql":
+        sql = _with_constants(sql, parameters, dict(places), connection)
+        parameters = [parameters[position] for position, _number in places]
+        places = [(position, number) for position, (_before, number) in enumerate(places)]
+    return _Built(rows, compiler, Statement(sql), tuple(parameters), places)
+
+
+def _with_constants(sql: str, parameters: Sequence[Any], open_places: Container[int], connection: Any) -> str:
+    """What never changes stands in the statement: a plan can use a partial index only if it sees the constant."""
+    positions = count()
+
+    def spelled(found: re.Match[str]) -> str:
+        if found[1] == "%":
+            return found[0]
+        position = next(positions)
+        if position in open_places:
+            return found[0]
+        return str(connection.ops.compose_sql("%s", [parameters[position]])).replace("%", "%%")
+
+    return re.sub("%([s%])", spelled, sql)
 
 
 def _shape(value: Any) -> Any:

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 
 from gridgov.common import clock
-from gridgov.common.prepared import LONG, Prepared
+from gridgov.common.prepared import LONG, Prepared, Statement
 from grids.models import Grid
 from members.models import Appointment, Member
 from tests.factories import township
@@ -71,3 +71,51 @@ def test_prepared_query_refuses_to_lose_a_value(db):
     lost = Prepared(lambda name: Member.objects.filter(name=name.upper()))
     with pytest.raises(ValueError, match="lost"):
         lost("a")
+
+
+@pytest.fixture
+def on_postgresql(db):
+    if connection.vendor != "postgresql":
+        pytest.skip("only PostgreSQL prepares on the server")
+
+
+def prepared_on_server():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name, statement, generic_plans + custom_plans FROM pg_prepared_statements")
+        return {name: (text, plans) for name, text, plans in cursor.fetchall()}
+
+
+def test_server_prepares_once_for_a_session_and_is_given_the_values(town, on_postgresql):
+    named = Prepared(lambda code: Grid.objects.filter(code=code, use="人%", ended_on=None))
+    before = prepared_on_server()
+    with CaptureQueriesContext(connection) as asked:
+        for grid in (*town.groups, *town.villages):
+            assert named(grid.code) == []
+    assert len(asked) == len(town.groups) + len(town.villages)
+    assert all(one["sql"].startswith("EXECUTE ") for one in asked)
+    (text, plans), *more = [made for name, made in prepared_on_server().items() if name not in before]
+    assert more == []
+    assert plans == len(asked)
+    assert "'人%'" in text  # what never changes is known to the planner
+    assert town.groups[0].code not in text
+
+
+def test_statement_keeps_its_percent_signs_and_takes_no_values(db):
+    plain = Statement("SELECT '10%%' || '%%s'")
+    with connection.cursor() as cursor:
+        cursor.execute(plain.on(connection), [])
+        assert cursor.fetchone() == ("10%%s",)
+
+
+def test_statement_is_left_to_the_driver_where_sessions_are_shared(on_postgresql, settings):
+    settings.PREPARED_STATEMENTS = False
+    assert Statement("SELECT %s::text").on(connection) == "SELECT %s::text"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_prepared_query_is_prepared_again_for_a_new_session():
+    town = township()
+    named = Prepared(lambda code: Grid.objects.filter(code=code))
+    for _ in range(2):
+        assert named(town.groups[0].code) == [town.groups[0]]
+        connection.close()
