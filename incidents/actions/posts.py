@@ -63,7 +63,9 @@ def follow_posts(*, codes: Iterable[str] | None = None, departments: Iterable[in
 
 def _pass_on(incidents: Any, held: Appointment) -> int:
     now = clock.now()
-    rows = list(incidents.order_by("reported_at", "id"))
+    rows = list(
+        incidents.select_for_update(of=("self",)).order_by("reported_at", "id")
+    )  # nobody acts in between
     if not rows:
         return 0
     steps = [
@@ -144,7 +146,10 @@ def follow_succession(*, succession: Succession) -> list[Incident]:
     for column in columns:
         at_old |= Q(**{column: old})
     town = Incident.objects.open().filter(township_code=old.township_code)
-    rows = list(town.filter(at_old).select_related("procedure", "responsible_grid"))
+    town = town.select_for_update(of=("self",))
+    rows = list(
+        town.filter(at_old).select_related("procedure", "responsible_grid").order_by("reported_at", "id")
+    )
     for row in rows:
         case = Case(row, user=None, actor=None, action=SUCCEEDED)
         for column in columns:

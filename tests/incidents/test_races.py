@@ -12,6 +12,7 @@ from gridgov.common.errors import Conflict, IdempotencyConflict
 from incidents.actions import answer_feedback, perform, report
 from incidents.loop_check import breaches
 from incidents.models import FeedbackRequest, Incident, Part, Stage, Transition
+from members.actions import end_appointment
 from members.models import InboxMessage
 from tests.factories import fresh, township
 
@@ -209,4 +210,34 @@ def test_lost_race_leaves_nothing_behind(busy):
         perform(user=fresh(busy.worker), incident=stale, action="escalate", reason="够不着")
     assert lost.value.code == "lost_race"
     assert (Stage.objects.count(), Part.objects.count(), InboxMessage.objects.count()) == before
+    assert list(breaches()) == []
+
+
+def test_matters_pass_on_while_others_act_on_them(busy):
+    """The worker's post ends in the moment in which the village head notes something on each of the worker's matters."""
+    held = busy.worker.member.appointments.get()
+    waiting = [arrived(busy) for _n in range(12)]
+    copies = [Incident.objects.for_list().get(pk=incident.pk) for incident in waiting]
+    users = [fresh(busy.village_head) for _incident in waiting]
+
+    def work(index):
+        if index == len(copies):
+            return end_appointment(appointment=held)
+        for _turn in range(6):  # so that some of them fall between its reading and its writing
+            try:
+                done = perform(user=users[index], incident=copies[index], action="add_note", note="请抓紧")
+            except Conflict as error:
+                done = error
+            copies[index] = Incident.objects.for_list().get(pk=copies[index].pk)
+        return done
+
+    results = together(len(copies) + 1, work)
+    assert set(names(results)) <= {"Outcome", "Conflict", "Appointment"}, results
+    assert type(results[-1]).__name__ == "Appointment"
+    answering = set(
+        Incident.objects.filter(pk__in=[one.pk for one in waiting]).values_list(
+            "responsible_member", flat=True
+        )
+    )
+    assert busy.worker.member.pk not in answering
     assert list(breaches()) == []
