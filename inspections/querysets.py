@@ -14,6 +14,7 @@ from django.db.models import Count, F, Q
 
 from gridgov.common import clock
 from gridgov.common.paging import PAGE_SIZE, Key, Page, order, page_of
+from gridgov.common.prepared import Prepared
 from grids.enums import Verb
 from grids.models import Grid
 from grids.querysets import Place, any_of, condition, next_code, places_of
@@ -88,10 +89,14 @@ def grids_to_patrol(user: Any) -> models.QuerySet[Grid]:
 
 def patrol_duty(grid: Grid, day: date) -> Duty | None:
     """The duty that a patrol of this grid fulfils; one with a number before one without."""
-    duties = Duty.objects.filter(
-        township=grid.township_code, kind=DutyKind.PATROL, grid_kind=grid.kind, is_active=True, since__lte=day
-    )
-    return duties.order_by(F("times").desc(nulls_last=True), "rule_id").first()
+    return next(iter(PATROL_DUTIES(grid.township_code, str(grid.kind), day)), None)
+
+
+PATROL_DUTIES = Prepared(
+    lambda township, kind, day: Duty.objects.filter(
+        township=township, kind=DutyKind.PATROL, grid_kind=kind, is_active=True, since__lte=day
+    ).order_by(F("times").desc(nulls_last=True), "rule_id")[:1]
+)
 
 
 @dataclass(frozen=True)

@@ -122,13 +122,12 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
         """Who answers for a unit: the main holder of its responsible post, else the deputy, else the nearest
         ancestor's; for a department its duty officer, else the township's duty post (architecture, decision 4).
         Whoever is on leave answers only where nobody else is left."""
-        asked = self.answering(on).select_related("member", "post", "leave__member")
+        day = on or clock.today()
         if department is not None:
-            officer = asked.filter(post__department=department).first()
-            if officer is not None and (grid is None or not officer.away):  # type: ignore[attr-defined]
-                return officer
-        nearest = asked.filter(post__grid__in=lineage(grid) if grid else [])
-        return nearest.order_by(*NEAREST_FIRST).first()
+            for officer in OFFICER_OF(day, department):
+                if grid is None or not officer.away:  # type: ignore[attr-defined]
+                    return officer
+        return next(iter(NEAREST_TO(day, lineage(grid))), None) if grid else None
 
     def responsible_for_all(self, codes: Iterable[str]) -> dict[str, Appointment]:
         """Code -> who answers, for many grids in one query (ancestors included)."""
@@ -161,6 +160,23 @@ ANSWERING_FOR = Prepared(
         .filter(post__grid__in=codes)
         .select_related("member", "post")
         .only("is_main", "since", "leave", "post__grid", "member__name", "member__user")
+    )
+)
+OFFICER_OF = Prepared(
+    lambda day, department: (
+        _appointments()
+        .answering(day)
+        .filter(post__department=department)
+        .select_related("member", "post", "leave__member")[:1]
+    )
+)
+NEAREST_TO = Prepared(
+    lambda day, codes: (
+        _appointments()
+        .answering(day)
+        .filter(post__grid__in=codes)
+        .select_related("member", "post", "leave__member")
+        .order_by(*NEAREST_FIRST)[:1]
     )
 )
 HELD_BY: Prepared[Any] = Prepared(

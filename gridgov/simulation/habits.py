@@ -44,9 +44,8 @@ SKIPPED_WEEKEND = 0.25  # patrols that a worker leaves out on a day off
 MORNING, AFTERNOON = (8 * 60, 11 * 60 + 30), (13 * 60 + 30, 17 * 60 + 30)  # minutes since 00:00
 
 
-def arrivals(dice: random.Random, day: date, calendar: Calendar) -> int:
-    """How many matters a day brings: Mondays a third more, days off a third of it."""
-    mean = ARRIVALS
+def arrivals(dice: random.Random, day: date, calendar: Calendar, mean: float = ARRIVALS) -> int:
+    """How many matters a day brings, `mean` of them on an ordinary one: Mondays a third more, days off a third of it."""
     if not calendar.is_working_day(day):
         mean *= 0.35
     elif day.weekday() == MONDAY:

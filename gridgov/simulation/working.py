@@ -23,7 +23,7 @@ from gridgov.simulation.steps import Matter, Step, next_step
 from grids.models import Calendar, Grid, Township
 from incidents.actions import answer_feedback, perform, report, sweep
 from incidents.enums import Source, Status
-from incidents.models import FeedbackRequest, Incident
+from incidents.models import Escalation, FeedbackRequest, Incident
 from incidents.steps import REPORT
 from inspections.actions import record_patrol
 from inspections.models import Patrol
@@ -41,16 +41,21 @@ URGENT = (
 
 
 def simulate(
-    *, township: Township, days: int, seed: int, say: Callable[[str], None] = lambda _line: None
+    *,
+    township: Township,
+    days: int,
+    seed: int,
+    arrivals: float = habits.ARRIVALS,
+    say: Callable[[str], None] = lambda _line: None,
 ) -> Counter[str]:
-    """`days` days of work that end now. Raises Conflict where real people work or these days were worked already."""
+    """`days` days of work that end now, with `arrivals` matters on an ordinary working day. Raises Conflict where real people work or these days were worked already."""
     end = clock.now()
     first = clock.today() - timedelta(days=days - 1)
     if not township.is_demo:
         raise Conflict(_("This is no demo township: nothing is invented here."), code="no_demo")
     if Incident.objects.filter(township_code=township.pk, reported_at__gte=clock.start_of(first)).exists():
         raise Conflict(_("The township has worked these days already."), code="worked_already")
-    work = Work(township.grid, end, seed)
+    work = Work(township.grid, end, seed, arrivals)
     with clock.running(lambda: work.now):
         for number in range(days):
             work.day(first + timedelta(days=number))
@@ -62,7 +67,8 @@ def simulate(
 class Work:
     """The queue of what is going to happen, and the clock that it turns."""
 
-    def __init__(self, township: Grid, end: datetime, seed: int) -> None:
+    def __init__(self, township: Grid, end: datetime, seed: int, arrivals: float) -> None:
+        self.arrivals = arrivals
         self.people = People.of(township, seed)
         self.calendar = Calendar.objects.of(township.code)
         self.dice = random.Random(seed)
@@ -70,9 +76,8 @@ class Work:
         self.queue: list[tuple[datetime, int, Callable[[], None]]] = []
         self.planned = 0
         self.done: Counter[str] = Counter()
-        self.changes = (
-            0  # how often matters changed behind the back of the rows that are kept for their next step
-        )
+        # How often each matter changed behind the back of the row that is kept for its next step.
+        self.changes: Counter[uuid.UUID] = Counter()
 
     def summary(self) -> str:
         done = self.done
@@ -98,7 +103,7 @@ class Work:
         until = min(self.end, self.now + timedelta(days=1))
         self._plan_sweeps(day)
         self._plan_patrols(day)
-        for _number in range(habits.arrivals(self.dice, day, self.calendar)):
+        for _number in range(habits.arrivals(self.dice, day, self.calendar, self.arrivals)):
             self.plan(habits.moment_of_report(self.dice, day), self._somebody_reports)
         while self.queue and self.queue[0][0] < until:
             self.now, _order, what = heapq.heappop(self.queue)
@@ -113,7 +118,9 @@ class Work:
     def _sweep(self) -> None:
         told = sweep()
         self.done["told"] += told
-        self.changes += bool(told)
+        if told:
+            rows = Escalation.objects.filter(township_code=self.people.township.code, told_at=self.now)
+            self.changes.update(rows.values_list("incident", flat=True))
 
     # --- patrols ------------------------------------------------------------------------------------------------
     def _plan_patrols(self, day: date) -> None:
@@ -216,8 +223,9 @@ class Work:
         self._plan_step(at, matter, step)
 
     def _plan_step(self, at: datetime, matter: Matter, step: Step) -> None:
-        read = self.changes
-        self.plan(at, lambda: self._do(matter, step, fresh=self.changes == read))
+        pk = matter.incident.pk
+        read = self.changes[pk]
+        self.plan(at, lambda: self._do(matter, step, fresh=self.changes[pk] == read))
 
     def _do(self, matter: Matter, step: Step, *, fresh: bool) -> None:
         incident = matter.incident
@@ -253,7 +261,7 @@ class Work:
         self.done["answers"] += 1
         if solved:
             return
-        self.changes += 1
+        self.changes[asked.incident_id] += 1
         matter = Matter(Incident.objects.for_list().get(pk=asked.incident_id), asked=True)
         if matter.incident.status == Status.IN_PROGRESS:  # it was not closed yet: a failed visit
             self._go_on(matter)

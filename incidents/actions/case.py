@@ -13,6 +13,7 @@ from django.utils.translation import gettext_noop
 
 from gridgov.common.enums import Channel
 from gridgov.common.errors import Conflict, Invalid
+from gridgov.common.prepared import Prepared
 from gridgov.common.worktime import due_at
 from grids.models import Grid
 from incidents.actions.clocks import Clocks
@@ -42,6 +43,7 @@ SEARCHED_BY = {
     "responsible_member_id",
     "handler_member_id",
 }
+LEADS = Prepared(lambda incident: Part.objects.filter(incident=incident, role=PartRole.LEAD))
 ARRIVED = gettext_noop("%(number)s has come to you: %(heading)s")
 
 
@@ -261,7 +263,7 @@ class Case(Clocks):
 
     def _write_lead(self) -> None:
         lead = lead_part(self.incident)
-        known = list(Part.objects.filter(incident=self.incident, role=PartRole.LEAD))
+        known = LEADS(self.incident.pk)
         holder = (lead.member_id, lead.department_id) if lead else None
         for part in known:
             mine = (part.member_id, part.department_id) == holder

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from gridgov.common import clock
+from gridgov.common.prepared import Prepared
 from gridgov.common.worktime import Kind, Limit, due_at, is_late
 from grids.actions import completed
 from grids.models import Calendar, CalendarYear
@@ -21,6 +22,11 @@ from incidents.steps import DEPARTMENT, level_of
 from incidents.workflow import STAGE_STANDS, TOTAL_STANDS, is_open
 
 REASON_LENGTH = 200
+
+
+RUNNING = Prepared(
+    lambda incident, numbers: Stage.objects.filter(incident=incident, number__in=numbers, ended_at=None)
+)
 
 
 @dataclass
@@ -273,7 +279,7 @@ class Clocks:
 
     def _stop(self, seq: int) -> None:
         incident = self.incident
-        running = list(Stage.objects.filter(incident=incident, number__in=self.stops, ended_at=None))
+        running = RUNNING(incident.pk, self.stops)
         for stage in running:
             self.traces.row(stage, "ended_at")
         Stage.objects.filter(pk__in=[stage.pk for stage in running]).update(ended_at=self.now)

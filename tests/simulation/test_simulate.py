@@ -5,6 +5,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models import Exists, OuterRef
 from django.utils import translation
 
 from assessments.models import Assessment
@@ -119,3 +120,18 @@ def test_orders_from_above_have_numbers_of_their_own(town, monkeypatch):
     numbers = list(Incident.objects.filter(source=Source.ABOVE).values_list("external_no", flat=True))
     assert len(numbers) > 3
     assert len(set(numbers)) == len(numbers)
+
+
+def test_a_busier_township_has_more_matters(town):
+    usual = work(town, days=1)
+    Patrol.objects.all().delete()
+    Incident.objects.all().delete()
+    busy = simulate(township=town.township, days=1, seed=SEED, arrivals=60)
+    assert busy["arrived"] > 3 * usual["arrived"] > 0
+
+
+def test_what_the_sweep_told_of_goes_on(town):
+    """Its row was kept for the next step and is read again, so that the step is not lost."""
+    work(town, days=9)
+    told = Transition.objects.filter(incident=OuterRef("incident"), action="overdue", seq__lt=OuterRef("seq"))
+    assert Transition.objects.filter(Exists(told), user__isnull=False).exists()

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from gridgov.common.errors import Conflict, Invalid
+from gridgov.common.prepared import Prepared
 from grids.enums import Verb
 from grids.querysets import holds
 from incidents.actions.case import Case, Given, MoveFunction
@@ -56,15 +57,21 @@ def _unmerge(case: Case, given: Given) -> dict[str, Any]:
 
 def with_merged(case: Case) -> list[Case]:
     """What was merged into it hears that it moved on: a step of its own, and its reporter is told."""
-    merged = Incident.objects.filter(merged_into=case.incident).select_related(
-        "reporter", "procedure", "responsible_grid"
-    )
     cases = [
         Case(row, user=case.user, actor=case.actor, action=WITH_MAIN, person=case.person)
-        for row in merged.order_by("pk")
+        for row in MERGED_INTO(case.incident.pk)
     ]
     case.others += cases
     return cases
+
+
+MERGED_INTO = Prepared(
+    lambda incident: (
+        Incident.objects.filter(merged_into=incident)
+        .select_related("reporter", "procedure", "responsible_grid")
+        .order_by("pk")
+    )
+)
 
 
 def _withdraw(case: Case, given: Given) -> None:

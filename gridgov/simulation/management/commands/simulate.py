@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError, CommandParser
 
 from gridgov.common.errors import DomainError
+from gridgov.simulation.habits import ARRIVALS
 from gridgov.simulation.procedures import never_taken
 from gridgov.simulation.working import publish_last_month, simulate
 from grids.models import Township
@@ -16,15 +17,28 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--days", type=int, required=True)
         parser.add_argument("--seed", type=int, required=True)
+        parser.add_argument(
+            "--arrivals",
+            type=float,
+            default=ARRIVALS,
+            metavar="N",
+            help=f"matters on an ordinary working day, beside what patrols find (default {ARRIVALS})",
+        )
         parser.add_argument("--township", metavar="CODE", default="", help="default: the only demo township")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not 1 <= options["days"] <= 366:
             raise CommandError("--days is a number from 1 to 366.")
+        if not 0 <= options["arrivals"] <= 1000:
+            raise CommandError("--arrivals is a number from 0 to 1000.")
         township = self._township(options["township"])
         try:
             done = simulate(
-                township=township, days=options["days"], seed=options["seed"], say=self.stdout.write
+                township=township,
+                days=options["days"],
+                seed=options["seed"],
+                arrivals=options["arrivals"],
+                say=self.stdout.write,
             )
             sheet = publish_last_month(township=township.grid)
         except DomainError as error:
