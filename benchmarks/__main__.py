@@ -1,7 +1,7 @@
 """`make bench`: gridgov's speed as ratios to a floor measured in the same run, on SQLite and, where reachable, PostgreSQL.
 
-SCALE=full takes 1,000,000 rows instead of 100,000 (several minutes more per database to fill). Nothing is a timed test: the bars are
-printed beside the figures.
+SCALE=full takes 1,000,000 rows instead of 100,000 (several minutes more per database to fill); SCALE=huge measures the sweep alone,
+with 10,000,000 open matters beside 1,000,000. Nothing is a timed test: the bars are printed beside the figures.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ import psycopg2
 SMALL = 10_000
 LATE = 10_000
 SIZES = {"": 100_000, "full": 1_000_000}
+HUGE, BESIDE = 10_000_000, 1_000_000
+LEDGERS = 100_000
 WHO = ("township", "village", "worker", "department", "five_grants")
 FILTERS = ("all", "status", "category", "open", "overdue", "mine", "q")
 # In every matter; in a fifth; in one of a hundred; in one of a thousand; in none; two at once; initials; a surname.
@@ -188,11 +190,48 @@ def sweep(pair: Pair) -> None:
     )
 
 
+def reckoning(pair: Pair) -> None:
+    found = pair.big("reckoning", min(LEDGERS, pair.size))
+    row(
+        f"due times of {found['ledgers']:,} ledgers ({found['rows']:,} rows)",
+        f"{found['ratio']:.2f} x {found['second'] / 1000:.2f} s [{found['low']:.2f} to {found['high']:.2f}]",
+        "<= 2 x the pure function",
+        met=found["ratio"] <= 2,
+    )
+
+
+def growth(pair: Pair) -> None:
+    """The sweep's time grows with what is due, not with what is open."""
+    rounds: list[tuple[float, float, float]] = []
+    for number in range(8):
+        order = [(pair.big, "all"), (pair.small, "all"), (pair.big, "few")]
+        taken = {(id(asked), which): asked("swept", which) for asked, which in order[:: (-1) ** number]}
+        if number:  # the first one warms up
+            keys = [(id(asked), which) for asked, which in order]
+            rounds.append(tuple(taken[key]["ms"] for key in keys))  # type: ignore[arg-type]
+    told = pair.big("swept", "all")["told"], pair.big("swept", "few")["told"]
+    large, little, few = (statistics.median(one[side] for one in rounds) for side in range(3))
+    ratios = [one[0] / one[1] for one in rounds]
+    row(
+        f"sweep of {told[0]:,} due, {pair.size:,} open to {BESIDE:,}",
+        f"{large:.0f} ms to {little:.0f} [{min(ratios):.2f} to {max(ratios):.2f}]",
+        "<= 1.3x",
+        met=large <= 1.3 * little,
+    )
+    row(
+        f"sweep of {told[0]:,} due to {told[1]:,}, {pair.size:,} open",
+        f"{large:.0f} ms to {few:.0f}, {large / few:.1f} x",
+        f"<= {1.3 * told[0] / told[1]:.0f}x",
+        met=large / few <= 1.3 * told[0] / told[1],
+    )
+
+
 ROWS: tuple[Callable[[Pair], None], ...] = (
     lists,
     searches,
     report,
     action,
+    reckoning,
     sweep,
 )  # the sweep changes what the others read
 
@@ -209,16 +248,28 @@ def measure(label: str, big_url: str, small_url: str, folder: Path, size: int) -
         print(f"  {time.monotonic() - start:.0f} s; load of the machine {os.getloadavg()[0]:.1f}", flush=True)
 
 
+def measure_huge(label: str, big_url: str, small_url: str, folder: Path, size: int) -> None:
+    with process_on(big_url, folder / "big") as big, process_on(small_url, folder / "small") as small:
+        start = time.monotonic()
+        small("prepare_waiting", min(BESIDE, size), LATE)
+        big("prepare_waiting", size, LATE)
+        took = time.monotonic() - start
+        print(f"\n{label}: {size:,} open incidents, filled in {took:.0f} s", flush=True)
+        growth(Pair(big, small, size))
+        print(f"  {time.monotonic() - start:.0f} s; load of the machine {os.getloadavg()[0]:.1f}", flush=True)
+
+
 def main() -> None:
     scale = os.environ.get("SCALE", "")
-    size = SIZES.get(scale) or int(scale)
+    size = HUGE if scale == "huge" else SIZES.get(scale) or int(scale)
+    measured = measure_huge if scale == "huge" else measure
     only = os.environ.get("PROFILE", "")
     folder = Path(tempfile.mkdtemp(prefix="gridgov-bench-"))
     try:
         for side in ("big", "small"):
             (folder / side).mkdir()
         if only in ("", "embedded"):
-            measure(
+            measured(
                 "SQLite",
                 f"sqlite:///{folder}/big/b.sqlite3",
                 f"sqlite:///{folder}/small/s.sqlite3",
@@ -234,7 +285,7 @@ def main() -> None:
                 except psycopg2.OperationalError as error:
                     print(f"\nPostgreSQL: not measured ({str(error).splitlines()[0]})")
                 else:
-                    measure("PostgreSQL", urls[0], urls[1], folder, size)
+                    measured("PostgreSQL", urls[0], urls[1], folder, size)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 import tracemalloc
 import uuid
 from collections.abc import Callable
@@ -29,9 +30,11 @@ from rest_framework.test import APIClient  # noqa: E402
 from benchmarks import searching, world  # noqa: E402
 from benchmarks.measure import median_of, paired  # noqa: E402
 from gridgov.common import clock  # noqa: E402
+from gridgov.common.worktime import derive  # noqa: E402
 from grids.models import Grid  # noqa: E402
 from incidents.actions import sweep  # noqa: E402
-from incidents.models import Escalation, Incident, Transition  # noqa: E402
+from incidents.due import ledgers  # noqa: E402
+from incidents.models import Escalation, Incident, Stage, Transition  # noqa: E402
 from members.models import InboxMessage  # noqa: E402
 
 CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
@@ -62,9 +65,9 @@ def statements(work: Callable[[], object]) -> int:
     return sum(not query["sql"].startswith(CONTROL) for query in seen.captured_queries)
 
 
-def prepare(size: int) -> dict[str, Any]:
+def prepare(size: int, *, waiting: bool = False) -> dict[str, Any]:
     call_command("migrate", run_syncdb=True, verbosity=0)
-    world.build(size)
+    world.build(size, waiting=waiting)
     return {"rows": Incident.objects.count()}
 
 
@@ -162,17 +165,57 @@ FEW = 1000  # of those that are late, the ones that were due two hours ago
 
 def make_late(number: int) -> dict[str, Any]:
     """All incidents open with a deadline ahead, `number` of them past it, the first FEW an hour earlier."""
-    now = clock.now()
-    ahead, hour = now + timedelta(days=30), timedelta(hours=1)
+    ahead = clock.now() + world.AHEAD
     with world.without_indexes():
         Incident.objects.all().update(
             is_open=True, status="accepted", is_late=False, due_at=ahead, escalate_at=ahead
         )
-        ids = list(Incident.objects.order_by("id").values_list("pk", flat=True)[:number])
-        for start in range(0, number, 500):
-            at = now - (2 * hour if start < FEW else hour)
-            Incident.objects.filter(pk__in=ids[start : start + 500]).update(due_at=at, escalate_at=at)
+        return fall_due(number)
+
+
+def prepare_waiting(size: int, late: int) -> dict[str, Any]:
+    """As many open incidents, `late` of them past their deadline."""
+    return prepare(size, waiting=True) | fall_due(late)
+
+
+def fall_due(number: int) -> dict[str, Any]:
+    now, hour = clock.now(), timedelta(hours=1)
+    ids = list(Incident.objects.order_by("id").values_list("pk", flat=True)[:number])
+    for start in range(0, number, 500):
+        at = now - (2 * hour if start < FEW else hour)
+        Incident.objects.filter(pk__in=ids[start : start + 500]).update(due_at=at, escalate_at=at)
     return {"open": Incident.objects.filter(is_open=True).count(), "late": number}
+
+
+def swept(which: str) -> dict[str, Any]:
+    """Milliseconds of one sweep of the `few` that have been late for two hours, or of `all`; rolled back."""
+    now = clock.now() - (timedelta(hours=1, minutes=30) if which == "few" else timedelta())
+    start = time.perf_counter()
+    with transaction.atomic():
+        told = sweep(now=now)
+        taken = (time.perf_counter() - start) * 1000
+        transaction.set_rollback(True)
+    return {"told": told, "ms": taken}
+
+
+def reckoning(number: int) -> dict[str, Any]:
+    """The due times of as many ledgers, read from the database, against the pure function over the same ledgers at hand."""
+    with transaction.atomic():
+        world.add_ledgers(number)
+        at_hand = [(found.entries, found.calendar) for found in ledgers(Stage.objects.all())]
+
+        def ours() -> None:
+            for found in ledgers(Stage.objects.all()):
+                found.derived()
+
+        def plain() -> None:
+            for entries, calendar in at_hand:
+                derive(entries, calendar)
+
+        found = vars(paired(ours, plain, times=1, rounds=5))
+        transaction.set_rollback(True)
+    rows = sum(len(entries) for entries, _calendar in at_hand)
+    return {"ledgers": len(at_hand), "rows": rows, **found}
 
 
 def memory() -> dict[str, Any]:
@@ -231,7 +274,10 @@ COMMANDS: dict[str, Callable[..., dict[str, Any]]] = {
     "create": create,
     "act": act,
     "make_late": make_late,
+    "prepare_waiting": prepare_waiting,
+    "reckoning": reckoning,
     "sweeping": sweeping,
+    "swept": swept,
     "memory": memory,
 }
 

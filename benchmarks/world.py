@@ -14,11 +14,12 @@ from django.db import connection, transaction
 
 from gridgov.common import clock
 from gridgov.common.models import User
+from gridgov.common.worktime import Kind, Unit
 from gridgov.plans.actions import set_up
 from gridgov.simulation.seed import first_day, seed
-from grids.models import Grid
-from incidents.enums import OPEN_STATUSES, PartRole, Status
-from incidents.models import Category, Incident, Part
+from grids.models import Calendar, Grid
+from incidents.enums import OPEN_STATUSES, PartRole, Purpose, Status
+from incidents.models import Category, ClockEvent, Incident, Part, Stage
 from incidents.models.search import BLOCK
 from members.actions import appoint
 from members.enums import RoleCode
@@ -28,6 +29,7 @@ CODE = "320371101"
 PATTERN = 3 * BLOCK  # whole blocks of the search index, so that these can be copied too
 SPAN = timedelta(days=200)  # from the first report to the last, however many there are
 PREFIX = "0190000000007000a000"  # of the ids, all of version 7
+AHEAD = timedelta(days=30)
 DEPARTMENT_SHARE = 0.2
 LATE_SHARE = 0.25  # of the open ones
 OF_PATTERN = f"base.township_code = '{CODE}' AND base.number < '{PATTERN:012d}'"
@@ -44,13 +46,13 @@ class People:
     five_grants: User
 
 
-def build(size: int) -> None:
-    """The empty demo township and `size` incidents over its 143 groups."""
+def build(size: int, *, waiting: bool = False) -> None:
+    """The empty demo township and `size` incidents over its 143 groups; `waiting`: all open, with a deadline ahead."""
     villages = [(f"{CODE}{200 + number}", f"第{number}村") for number in range(1, 23)]
     town = set_up(code=CODE, name="徐庄镇", villages=villages, plan=6, started_on=first_day())
     seed(township=town, hashes={}, groups=143)
     _five_posts()
-    fill(size)
+    fill(size, waiting=waiting)
 
 
 def _five_posts() -> None:
@@ -63,7 +65,7 @@ def _five_posts() -> None:
         appoint(member=member, post=Post.objects.create(grid=group, role=role, title="网格员(兼)"))
 
 
-def fill(size: int) -> None:
+def fill(size: int, *, waiting: bool = False) -> None:
     """A pattern of seeded rows, then copies of it by the database itself, each older than the one before, until there
     are at least `size`.
 
@@ -73,7 +75,7 @@ def fill(size: int) -> None:
     every = SPAN / (number * copies)
     with without_indexes():
         with transaction.atomic():
-            rows = list(_incidents(number, every))
+            rows = list(_incidents(number, every, waiting=waiting))
             Incident.objects.bulk_create([incident for incident, _parts in rows], batch_size=500)
             Part.objects.bulk_create([part for _incident, parts in rows for part in parts], batch_size=500)
         for copy in range(1, copies):
@@ -89,6 +91,8 @@ def without_indexes() -> Iterator[None]:
     indexes = [(model, index) for model in (Incident, Part) for index in model._meta.indexes]
     postgres = connection.vendor == "postgresql"
     with connection.cursor() as cursor:
+        if postgres:
+            cursor.execute("SET maintenance_work_mem = '512MB'")
         for _model, index in indexes:
             cursor.execute(f"DROP INDEX {index.name}")
         if postgres:  # the rows copied are right; asking after each key of each would take minutes
@@ -149,16 +153,16 @@ def _copying(copy: int, earlier: timedelta) -> Iterator[str]:
         )
 
 
-def _incidents(size: int, every: timedelta) -> Iterator[tuple[Incident, list[Part]]]:
+def _incidents(size: int, every: timedelta, *, waiting: bool) -> Iterator[tuple[Incident, list[Part]]]:
     facts, dice = _Facts.known(), random.Random(1)
     now = clock.now().replace(microsecond=1000)
     for index in range(size):
         group = dice.choices(facts.groups, facts.busy)[0]
         category = dice.choice(facts.categories)
         with_department = dice.random() < DEPARTMENT_SHARE
-        status = dice.choices(facts.statuses, facts.weights)[0]
+        status = Status.ACCEPTED if waiting else dice.choices(facts.statuses, facts.weights)[0]
         is_open = status in OPEN_STATUSES
-        late = is_open and dice.random() < LATE_SHARE
+        late = is_open and not waiting and dice.random() < LATE_SHARE
         at = now - every * (size - index)
         worker = facts.workers[group.code]
         incident = Incident(
@@ -185,7 +189,8 @@ def _incidents(size: int, every: timedelta) -> Iterator[tuple[Incident, list[Par
             else group.code[: dice.choices((15, 12, 9), (8, 1, 1))[0]],
             responsible_department_id=facts.department.pk if with_department else None,
             responsible_member_id=worker.pk,
-            due_at=now + timedelta(days=30) if is_open else None,
+            due_at=now + AHEAD if is_open else None,
+            escalate_at=now + AHEAD if waiting else None,
         )
         parts = [_part(incident, PartRole.REPORTER, member_id=worker.pk)]
         if with_department:
@@ -260,4 +265,50 @@ def people() -> People:
         worker=holder(RoleCode.WORKER),
         department=holder(RoleCode.OFFICER),
         five_grants=User.objects.get(username="five"),
+    )
+
+
+# What happened to a clock after it began, by turns: nothing, a pause, more time, two pauses, stopped and run again.
+LATER = (
+    (),
+    ((Kind.PAUSE, 3), (Kind.RESUME, 30)),
+    ((Kind.EXTEND, 20),),
+    ((Kind.PAUSE, 2), (Kind.RESUME, 5), (Kind.PAUSE, 50), (Kind.RESUME, 60)),
+    ((Kind.STOP, 10), (Kind.RESUME, 40)),
+)
+UNITS = (Unit.WORKING_DAYS, Unit.WORKING_HOURS, Unit.CALENDAR_DAYS, Unit.HOURS)
+
+
+def add_ledgers(number: int) -> None:
+    """One clock each for as many incidents, of every unit and with every kind of row."""
+    key = Calendar.objects.keyed(CODE).key
+    ids = list(Incident.objects.order_by("pk").values_list("pk", "reported_at")[:number])
+    stages = [
+        Stage(
+            incident_id=pk,
+            number=1,
+            purpose=Purpose.HANDLE,
+            township_code=CODE,
+            started_at=at,
+            limit_n=5,
+            limit_unit=UNITS[index % len(UNITS)],
+            calendar_key=key,
+        )
+        for index, (pk, at) in enumerate(ids)
+    ]
+    Stage.objects.bulk_create(stages, batch_size=2000)
+    ClockEvent.objects.bulk_create(
+        [
+            ClockEvent(
+                stage=stage,
+                kind=kind,
+                at=stage.started_at + timedelta(hours=hours),
+                limit_n=2 if kind == Kind.EXTEND else None,
+                limit_unit=Unit.WORKING_DAYS if kind == Kind.EXTEND else "",
+                history_seq=seq,
+            )
+            for index, stage in enumerate(stages)
+            for seq, (kind, hours) in enumerate(LATER[index % len(LATER)], start=2)
+        ],
+        batch_size=2000,
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
+from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -13,13 +16,44 @@ from django.utils.translation import ngettext
 from gridgov.common import clock
 from gridgov.common.worktime import Calendar as WorkCalendar
 from gridgov.common.worktime import Due, Entry, Kind, Limit, Step, StepKind, Unit, derive, in_force, is_late
-from grids.models import Calendar
+from grids.models import Calendar, WorkingTime
 from incidents.enums import Purpose
-from incidents.models import Incident, Stage, Transition
-from incidents.models.time import TOTAL_NUMBER, limit_of
+from incidents.models import ClockEvent, Incident, Stage, Transition
+from incidents.models.time import ENTRY_COLUMNS, TOTAL_NUMBER, entry_of, limit_of
 from incidents.workflow import STAGE_STANDS, TOTAL_STANDS, ProcedureSpec
 
+AT_ONCE = 2000  # ledgers that are read together
 STAGE, TOTAL, EXTERNAL, NONE = "stage", "total", "external", "none"
+
+
+class Ledger(NamedTuple):
+    """One clock with its rows, read without the models around it: for those who reckon very many."""
+
+    incident: UUID
+    number: int
+    calendar: WorkCalendar
+    entries: list[Entry]
+
+    def derived(self) -> Due:
+        return derive(self.entries, self.calendar)
+
+
+def ledgers(stages: QuerySet[Stage]) -> Iterator[Ledger]:
+    """The ledgers of these stages, in order of their key; two queries for every 2,000."""
+    calendars: dict[tuple[str, str], WorkCalendar] = {}
+    rows, last = stages.order_by("pk"), 0
+    columns = ("pk", "incident", "number", "township_code", "calendar_key", "started_at", "limit_n", "limit_unit", "until")  # fmt: skip
+    while found := list(rows.filter(pk__gt=last).values_list(*columns)[:AT_ONCE]):
+        last = found[-1][0]
+        later: dict[int, list[Entry]] = {row[0]: [] for row in found}
+        events = ClockEvent.objects.filter(stage__in=list(later)).order_by("id")
+        for stage, *said in events.values_list("stage", *ENTRY_COLUMNS):
+            later[stage].append(entry_of(said))
+        for pk, incident, number, town, key, started_at, limit_n, limit_unit, until in found:
+            if (town, key) not in calendars:
+                calendars[town, key] = WorkingTime.objects.of_clock(key, town)
+            start = Entry(Kind.START, started_at, limit_of(limit_n, limit_unit), until)
+            yield Ledger(incident, number, calendars[town, key], [start, *later[pk]])
 
 
 @dataclass(frozen=True)

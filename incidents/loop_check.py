@@ -17,11 +17,11 @@ from django.utils.translation import gettext as _
 
 from gridgov.common import clock
 from gridgov.common.worktime import due_at
+from incidents.due import Ledger, ledgers
 from incidents.enums import Purpose, Status
 from incidents.models import (
     AssistTask,
     AssistTold,
-    ClockEvent,
     Escalation,
     ExtensionRequest,
     Incident,
@@ -31,7 +31,7 @@ from incidents.models import (
     Transition,
 )
 from incidents.models.incident import REPEATED
-from incidents.models.time import TOTAL_NUMBER, limit_of
+from incidents.models.time import TOTAL_NUMBER
 from incidents.workflow import KEEPS_REFUSAL, STAGE_STANDS, TOTAL_STANDS
 
 CHUNK = 2000
@@ -171,26 +171,21 @@ class _Derived(NamedTuple):
 
 def _derived_due(wanted: dict[UUID, tuple[int, str]]) -> dict[UUID, list[_Derived]]:
     """Incident -> what the ledgers of its running stage and of the whole matter say. `wanted`: its stage and township."""
-    stages = Stage.objects.filter(incident__in=list(wanted)).defer("member")
-    running = [stage for stage in stages if stage.number in {TOTAL_NUMBER, wanted[stage.incident_id][0]}]
-    ledger = defaultdict(list)
-    for event in ClockEvent.objects.filter(stage__in=[stage.pk for stage in running]).order_by("id"):
-        ledger[event.stage_id].append(event)
     found: dict[UUID, list[_Derived]] = defaultdict(list)
-    for stage in running:
-        found[stage.incident_id].append(_due_of(stage, ledger[stage.pk]))
+    for ledger in ledgers(Stage.objects.filter(incident__in=list(wanted))):
+        if ledger.number in {TOTAL_NUMBER, wanted[ledger.incident][0]}:
+            found[ledger.incident].append(_due_of(ledger))
     return found
 
 
-def _due_of(stage: Stage, events: Sequence[ClockEvent]) -> _Derived:
-    is_total = stage.number == TOTAL_NUMBER
-    if events:
-        derived = stage.derived_from(events)
+def _due_of(ledger: Ledger) -> _Derived:
+    start, *later = ledger.entries
+    is_total = ledger.number == TOTAL_NUMBER
+    if later:
+        derived = ledger.derived()
         return _Derived(derived.at, derived.running, is_total)
-    limit = limit_of(
-        stage.limit_n, stage.limit_unit
-    )  # without a ledger the limit alone says it, and far faster
-    at = stage.until or (due_at(stage.started_at, limit, stage.calendar) if limit else None)
+    # without a ledger the limit alone says it, and far faster
+    at = start.until or (due_at(start.at, start.limit, ledger.calendar) if start.limit else None)
     return _Derived(at, running=True, is_total=is_total)
 
 

@@ -1,6 +1,8 @@
 """Stages, their ledger, and who was told that one is late."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -16,8 +18,20 @@ from members.models import Department, Member
 TOTAL_NUMBER = 0  # of the stage that is the clock of the whole matter
 
 
+ENTRY_COLUMNS = (
+    "kind", "at", "limit_n", "limit_unit", "until", "reason", "history_seq", "voids", "year", "due_before", "due_after",
+)  # fmt: skip
+
+
+@lru_cache(1000)
 def limit_of(n: int | None, unit: str) -> Limit | None:
     return Limit(n, Unit(unit)) if n else None
+
+
+def entry_of(row: Sequence[Any]) -> Entry:
+    """A row of the ledger from its ENTRY_COLUMNS."""
+    kind, at, limit_n, limit_unit, *others = row
+    return Entry(Kind(kind), at, limit_of(limit_n, limit_unit), *others)
 
 
 class Stage(models.Model):
@@ -107,19 +121,7 @@ class ClockEvent(models.Model):
 
     @property
     def entry(self) -> Entry:
-        limit = limit_of(self.limit_n, self.limit_unit)
-        return Entry(
-            Kind(self.kind),
-            self.at,
-            limit,
-            self.until,
-            self.reason,
-            step=self.history_seq,
-            voids=self.voids,
-            year=self.year,
-            before=self.due_before,
-            after=self.due_after,
-        )
+        return entry_of([getattr(self, column) for column in ENTRY_COLUMNS])
 
     @property
     def step(self) -> int:
