@@ -23,6 +23,7 @@ PROOFS = {
         {"GRIDGOV_RACE_PAIRS": "10000", "GRIDGOV_RACE_TENS": "1000"},
         ["tests/incidents/test_races.py"],
     ),
+    "storm": ({"GRIDGOV_STORM_STEPS": "300"}, ["tests/incidents/test_storm.py"]),
     "clock": (
         {"GRIDGOV_CLOCK_CASES": "100000"},
         ["tests/common/test_worktime_laws.py", "tests/common/test_worktime.py"],

@@ -30,6 +30,9 @@ STAND_INS: dict[type, Callable[[int], Any]] = {
 }
 
 
+PREPARED: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()  # session of the server -> names it knows
+
+
 class Statement:
     """SQL with %s for each value. What `on` gives is executed with the same values."""
 
@@ -39,7 +42,6 @@ class Statement:
         numbers = count(1)
         self.numbered = re.sub("%([s%])", lambda found: "%" if found[1] == "%" else f"${next(numbers)}", sql)
         self.values = next(numbers) - 1
-        self.known: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()  # sessions that have it
 
     def on(self, connection: Any) -> str:
         """The SQL itself, or the call of the statement that the server has prepared for this session."""
@@ -48,11 +50,12 @@ class Statement:
         connection.close_if_health_check_failed()
         connection.ensure_connection()
         session = connection.connection
-        if session not in self.known:
+        known = PREPARED.setdefault(session, set())
+        if self.name not in known:
             # Not through Django's cursor: what a request asks is counted, this belongs to the session.
             with session.cursor() as cursor:
                 cursor.execute(f"PREPARE {self.name} AS {self.numbered}")
-            self.known[session] = True
+            known.add(self.name)
         values = ", ".join(["%s"] * self.values)
         return f"EXECUTE {self.name} ({values})" if values else f"EXECUTE {self.name}"
 

@@ -51,6 +51,7 @@ def perform(
     raised once nothing else stands in the way. Raises, in this order: IdempotencyConflict or a replay,
     Forbidden, Conflict (state or lost race), Invalid.
     """
+    read = incident.version
     try:
         with transaction.atomic():
             person = acting(user, on_behalf_of)
@@ -67,10 +68,13 @@ def perform(
                 body_hash,
                 batch,
             )
-    except (DomainError, IntegrityError) as error:
+    except (DomainError, IntegrityError, ValueError) as error:
         if replay_of(Transition, "user", user, client_uuid, body_hash) is not None:
             return Outcome(Incident.objects.for_list().get(pk=incident.pk), replayed=True)
         if isinstance(error, DomainError):
+            raise
+        # A matter read before somebody's step and its clocks read after it do not fit together.
+        if isinstance(error, ValueError) and Incident.objects.filter(pk=incident.pk, version=read).exists():
             raise
         raise Conflict(_("Somebody else was first; look at it again."), code="lost_race") from error
     return Outcome(incident)

@@ -4,52 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db import transaction
+from django.db import connection
 from django.db.models import Q
 from django.utils.translation import gettext_noop
 
 from gridgov.common import clock
-from gridgov.common.batches import DATABASE_TROUBLE, in_batches, put_aside
-from gridgov.common.errors import Conflict
-from gridgov.common.models import SetAside
+from gridgov.common.batches import in_batches
 from incidents.actions.case import Case
 from incidents.actions.moves.waiting import resume
+from incidents.enums import Status
 from incidents.models import Incident, Supervision
 from members.actions import tell
 from members.enums import MessageKind
 
 RESUMED = gettext_noop("%(number)s: the pause is over, the clock goes on: %(heading)s")
 REPLY_LATE = gettext_noop("%(number)s: the reply to the supervision is late: %(heading)s")
-AT_ONCE = 500
-RESUMING = "resume"
+AT_ONCE = 100
 
 
 def resume_due(*, batch: int = AT_ONCE) -> int:
     """Suspended matters whose pause is over go on where they were; returns how many."""
     now = clock.now()
-    waiting = SetAside.objects.filter(work=RESUMING, retry_at__gt=now).values_list("key", flat=True)
-    over = Incident.objects.filter(suspended_until__lte=now).order_by("suspended_until")
-    if aside := list(waiting):
-        over = over.exclude(pk__in=aside)
-    rows = over.select_related("procedure", "responsible_grid", "responsible_member")[:batch]
-    return sum(_resumed(row) for row in rows)
 
+    def take(which: Q, most: int) -> list[Incident]:
+        # What was merged or made void meanwhile keeps the end of its pause: taken out again, it stands still until then.
+        over = Incident.objects.filter(which, status=Status.SUSPENDED, suspended_until__lte=now)
+        over = over.order_by("suspended_until")
+        if connection.features.has_select_for_update_skip_locked:
+            over = over.select_for_update(skip_locked=True, of=("self",))
+        return list(over.select_related("procedure", "responsible_grid", "responsible_member")[:most])
 
-def _resumed(row: Incident) -> bool:
-    try:
-        with transaction.atomic():
+    def act(rows: Sequence[Incident]) -> int:
+        for row in rows:
             case = Case(row, user=None, actor=None, action="resume")
             resume(case, {})
             case.announce([row.responsible_member], RESUMED, MessageKind.ARRIVED)
             case.save()
-    except Conflict:  # somebody was first
-        return False
-    except DATABASE_TROUBLE:
-        raise
-    except Exception as error:  # noqa: BLE001  whatever is wrong with this matter, the others go on
-        put_aside(RESUMING, row.pk, error)
-        return False
-    return True
+        return len(rows)
+
+    return in_batches("resume", take=take, act=act, batch=batch)
 
 
 def remind_replies(*, batch: int = AT_ONCE) -> int:

@@ -100,6 +100,11 @@ def test_server_prepares_once_for_a_session_and_is_given_the_values(town, on_pos
     assert town.groups[0].code not in text
 
 
+def test_two_queries_of_the_same_text_are_one_statement(town):
+    for _ in range(2):
+        assert Prepared(lambda code: Grid.objects.filter(code=code))(town.code) == [town.grid]
+
+
 def test_statement_keeps_its_percent_signs_and_takes_no_values(db):
     plain = Statement("SELECT '10%%' || '%%s'")
     with connection.cursor() as cursor:

@@ -34,7 +34,7 @@ def arrived(town, category="dispute", **values):
     return report(category=town.categories[category], **values).incident
 
 
-def together(count, work):
+def together(count, work, *, seconds=60):
     """Runs `work(index)` in so many threads that start at the same moment; what each returned or raised."""
     gate, results = threading.Barrier(count), [None] * count
 
@@ -51,7 +51,7 @@ def together(count, work):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(seconds)
     assert not any(thread.is_alive() for thread in threads)
     return results
 

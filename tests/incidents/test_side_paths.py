@@ -159,6 +159,22 @@ def test_suspended_matter_keeps_its_time_and_goes_on_by_itself(town, new, clock)
     assert kinds == [Kind.PAUSE, Kind.RESUME]
 
 
+def test_merged_matter_does_not_wake_up(town, new, clock):
+    until = clock("2026-11-24T10:00")
+    clock("2026-11-23T09:00")
+    main, double = do(new("dispute"), town.worker, "accept"), new("dispute")
+    do(double, town.worker, "suspend", reason="等雨停", until=until)
+    double = do(double, town.village_head, "merge", into=main)
+    clock("2026-11-24T10:00")
+    assert resume_due() == 0
+    double.refresh_from_db()
+    assert double.status == Status.MERGED
+    double = do(double, town.village_head, "unmerge")
+    assert double.status == Status.SUSPENDED
+    assert resume_due() == 1
+    assert list(breaches()) == []
+
+
 def test_late_matter_is_not_suspended(town, new, clock):
     incident = do(new("dispute"), town.worker, "accept")
     clock("2026-12-01T09:00")

@@ -14,9 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from gridgov.common import clock
-from gridgov.common.enums import Channel
 from gridgov.common.errors import Conflict, DomainError, Invalid
-from gridgov.common.worktime import Limit, Unit
 from incidents.actions import (
     NewProcedure,
     act_together,
@@ -44,6 +42,7 @@ from incidents.models import (
 from incidents.permissions import allowed_actions, refusal
 from incidents.workflow import TRANSITIONS
 from tests.factories import fresh, township
+from tests.incidents.acting import Words
 
 EXAMPLES = int(os.environ.get("GRIDGOV_MACHINE_EXAMPLES", "3"))
 STEPS = int(os.environ.get("GRIDGOV_MACHINE_STEPS", "100"))
@@ -111,39 +110,7 @@ class Loop(RuleBasedStateMachine):
         return fresh(getattr(self.town, role))
 
     def words(self, incident, action, odd):
-        """Arguments with which the action may succeed; `odd` chooses between two ways."""
-        place = incident.responsible_grid
-        below = self.town.department if place is None or place.pk == self.town.code else self.town.groups[odd]
-        other = self.matters().exclude(pk=incident.pk).order_by("?" if odd else "-number").first()
-        later = self.now + timedelta(days=9)
-        return {
-            "reject": {"reason": "不属实"}, "settle": {"note": "已办", "told": self.told(incident)},
-            "dispatch": {"to": below, **({"deadline": later} if odd else {})}, "submit_result": {"note": "已修"},
-            "send_back": {"reason": "没修好"}, "feed_back": {"note": "已告知", "channel": Channel.PHONE},
-            "return_visit": {"happened": True, "solved": bool(odd)}, "reopen": {"reason": "又坏了"},
-            "escalate": {"reason": "够不着"}, "add_note": {"note": "看过"}, "review": {"note": "同意"},
-            "hand_over": {"to": self.town.villages[odd], "reason": "不在本组"}, "disapprove": {"reason": "缺材料"},
-            "refuse": {"reason": "不归我管"}, "rule_refusal": {"upheld": bool(odd)},
-            "request_extension": {"reason": "等材料", **({"until": later} if odd else {"limit": Limit(2, Unit.HOURS)})},
-            "decide_extension": {"granted": bool(odd)}, "reply_supervision": {"note": "明天完成"},
-            "suspend": {"reason": "等雨停", **({"until": self.now + timedelta(hours=7)} if odd else {})},
-            "refer_up": {"body": "县住建局", "reason": "超出权限"}, "record_reply": {"reply": "已安排"},
-            "supervise": {"level": ("yellow", "red")[odd], "note": "抓紧"}, "unlist": {"note": "已整改"},
-            "list_for_rectification": {"reason": "久拖不决"}, "void": {"reason": "重复"},
-            "mark_accountable": {"about": "某站所", "reason": "推诿"}, "merge": {"into": other},
-            "assist": {"assisting": [self.assistant(odd)], **({"deadline": later} if odd else {})},
-            "whistle": {"assisting": [self.assistant(odd)], "deadline": later}, "submit_assist": {"note": "已协助"},
-            "release_assist": {"assisting": [self.assistant(0), self.assistant(1)], "reason": "不再需要"},
-            "correct": {"title": f"更正{self.steps}", **({"grid": self.town.groups[1]} if odd else {})},
-        }.get(action, {})  # fmt: skip
-
-    def assistant(self, odd):
-        return (self.town.departments[1], self.town.villages[1])[odd]
-
-    def told(self, incident):
-        if not hasattr(incident, "requester"):
-            return None
-        return {"channel": Channel.PHONE, "happened_at": self.now}
+        return Words(self.town).of(incident, action, odd=odd)
 
     def go(self, user, incident, action, odd):
         """True where it was done. Whatever is refused leaves everything as it was."""
