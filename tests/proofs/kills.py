@@ -185,14 +185,14 @@ def judge(built: House, sent: Sent, killed: dict[str, int], seconds: float) -> b
     lost = [key for key, pk in sent.acknowledged.items() if there.get(key) != pk]
     doubled = Incident.objects.count() - len(there)
     files = {str(it.client_uuid): it for it in Upload.objects.select_related("incident")}
-    folder = Path(built.env["GRIDGOV_DATA"])
+    kept = {path.name for path in Path(built.env["GRIDGOV_DATA"]).rglob("*")}
     missing = [
         key
         for key, report in sent.photos.items()
         if key not in files
         or files[key].incident is None
         or str(files[key].incident.client_uuid) != report
-        or not any(folder.rglob(Path(files[key].file.name).name))
+        or Path(files[key].file.name).name not in kept
     ]
     found = list(breaches())
     good = not (lost or doubled or missing or sent.problems or found) and len(sent.acknowledged) == REPORTS
