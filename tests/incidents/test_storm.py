@@ -6,7 +6,9 @@ Whatever comes out, nobody meets anything but a clear refusal, and the loop is c
 import os
 import random
 import time
+from contextlib import suppress
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -14,22 +16,27 @@ from gridgov.common import clock
 from gridgov.common.errors import DomainError
 from gridgov.common.models import SetAside
 from incidents.actions import (
+    NewProcedure,
+    act_together,
     call_next,
     follow_assisting,
     follow_posts,
     follow_years,
     index_waiting,
+    join,
     perform,
+    publish_procedures,
     remind_replies,
     report,
     resume_due,
     sweep,
     sweep_assisting,
     tell_daily_lists,
+    undo_together,
     warn_soon,
 )
 from incidents.loop_check import breaches
-from incidents.models import Incident, Transition
+from incidents.models import Incident, Procedure, Transition
 from incidents.permissions import allowed_actions
 from members.actions import end_leave, take_leave
 from tests.factories import fresh, township
@@ -54,6 +61,7 @@ class Storm:
 
     def __init__(self, town):
         self.town, self.began, self.met = town, time.monotonic(), []
+        self.disputes = town.categories["dispute"].procedure.code
 
     def now(self):
         """An hour of the town in each second."""
@@ -77,6 +85,37 @@ class Storm:
                 self.met.append(action)
             except DomainError as error:
                 self.met.append(error.code)
+
+    def several(self, index):
+        """Remarks on many matters at once and taken back, one's own find added to others' matters."""
+        chance = random.Random(f"{SEED} {index}")
+        for _step in range(STEPS // 3):
+            user, batch = fresh(self.town.village_head), uuid4()
+            rows = list(Incident.objects.for_list())
+
+            def take(incident, call, user=user, batch=batch):
+                return perform(
+                    user=user,
+                    incident=incident,
+                    action="add_note",
+                    note="看过",
+                    client_uuid=call,
+                    batch=batch,
+                )
+
+            act_together(user=user, incidents=[row.pk for row in rows], batch=batch, body_hash="", take=take)
+            with suppress(DomainError):
+                undo_together(user=user, batch=batch, call=uuid4())
+            with suppress(DomainError):
+                join(user=fresh(self.town.worker), incident=chance.choice(rows), note="我也看到了")
+
+    def publisher(self, _index):
+        """The township changes its limits again and again; running matters keep theirs."""
+        for step in range(STEPS // 3):
+            held = Procedure.objects.get(township=self.town.grid, code=self.disputes, is_current=True)
+            limit = {"n": 1 + step % 3, "unit": "hours"}
+            data = {**held.data, "limits": {**held.data.get("limits", {}), "group": limit}}
+            publish_procedures(township=self.town.grid, procedures=[NewProcedure(held.code, held.name, data)])
 
     def reporter(self, index):
         chance = random.Random(f"{SEED} {index}")
@@ -108,7 +147,14 @@ class Storm:
 
 def test_nobody_meets_more_than_a_refusal(db):
     storm = Storm(township())
-    works = [*[storm.person] * 6, storm.reporter, storm.leaves, *[storm.chores] * 3]
+    works = [
+        *[storm.person] * 6,
+        storm.several,
+        storm.publisher,
+        storm.reporter,
+        storm.leaves,
+        *[storm.chores] * 3,
+    ]
 
     def work(index):
         with clock.running(storm.now):
