@@ -342,8 +342,12 @@ class ShiftQuerySet(models.QuerySet["Shift"]):
 
     def at(self, township_code: str, moment: datetime) -> Shift | None:
         """Who is on duty then."""
-        rows = self.filter(township=township_code, starts_at__lte=moment, ends_at__gt=moment)
-        return rows.select_related("leader", "officer", "second").order_by("-starts_at").first()
+        return self.during(moment).filter(township=township_code).order_by("-starts_at").first()
+
+    def during(self, moment: datetime) -> ShiftQuerySet:
+        """With the people on it."""
+        rows = self.filter(starts_at__lte=moment, ends_at__gt=moment)
+        return rows.select_related("leader", "officer", "second")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ locked (SKIP LOCKED, or SQLite's IMMEDIATE); the unique key of `Escalation` is t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -111,22 +111,22 @@ def _next_rung(row: Incident, told: set[str]) -> Rung | None:
     return next((rung for rung in chain if rung.level not in told), None)
 
 
+def leaders_of(towns: Collection[str]) -> dict[str, Member]:
+    """Township -> its leader; one query, none for no township."""
+    if not towns:
+        return {}
+    held = Appointment.objects.current().able().filter(post__grid__in=towns, post__role__code=RoleCode.LEADER)
+    rows = held.select_related("member", "post").order_by("is_main", "since", "id")
+    return {str(row.post.grid_id): row.member for row in rows}
+
+
 class People:
     """Who is told: the one who answers for the grid, for a red card the township's leader."""
 
     def __init__(self, steps: Iterable[Rung]) -> None:
         asked = list(steps)
         self.by_code = Appointment.objects.responsible_for_all({r.code for r in asked if not r.is_red})
-        towns = {rung.code for rung in asked if rung.is_red}
-        self.leaders: dict[str, Member] = {}
-        if towns:
-            leaders = (
-                Appointment.objects.current()
-                .able()
-                .filter(post__grid__in=towns, post__role__code=RoleCode.LEADER)
-            )
-            for held in leaders.select_related("member", "post").order_by("-is_main", "-since", "-id"):
-                self.leaders[str(held.post.grid_id)] = held.member
+        self.leaders = leaders_of({rung.code for rung in asked if rung.is_red})
 
     def holder(self, rung: Rung) -> Member | None:
         if rung.level == Level.LEADER:
@@ -193,7 +193,14 @@ class _Told:
 def telling(
     row: Incident, action: str, *, seq: int, rung: Rung, at: datetime, data: dict[str, Any]
 ) -> Transition:
-    """The unsaved row of history that says which level was told; nothing else of the matter changes by it."""
+    """The unsaved row of history that says which level was told."""
+    return standing_step(row, action, seq=seq, level=rung.level, at=at, data={"told": rung.code, **data})
+
+
+def standing_step(
+    row: Incident, action: str, *, seq: int, level: str, at: datetime, data: dict[str, Any]
+) -> Transition:
+    """An unsaved row of history by which nothing else of the matter changes."""
     return Transition(
         incident=row,
         seq=seq,
@@ -203,14 +210,14 @@ def telling(
         happened_at=at,
         entered_at=at,
         stage=row.stage,
-        level=rung.level,
+        level=level,
         from_grid_id=row.responsible_grid_id,
         from_department_id=row.responsible_department_id,
         to_grid_id=row.responsible_grid_id,
         to_department_id=row.responsible_department_id,
         responsible_id=row.responsible_member_id,
         township_code=row.township_code,
-        data={"told": rung.code, **data},
+        data=data,
     )
 
 

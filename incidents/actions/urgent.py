@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from gridgov.common import clock
-from gridgov.common.batches import DATABASE_TROUBLE, put_aside
+from gridgov.common.batches import in_batches
 from gridgov.common.enums import Channel
 from gridgov.common.errors import Conflict, DomainError, Forbidden, Invalid
-from gridgov.common.models import SetAside
 from grids.models import Township
 from incidents.actions.case import Case, part_of
 from incidents.actions.result import Outcome, replay_of
+from incidents.actions.sweeping import leaders_of, standing_step
+from incidents.actions.webhooks import tell_outside
 from incidents.enums import PartRole, Status
 from incidents.models import Incident, Part, Stage, Transition, UrgentCall
 from incidents.permissions import may_record_call
+from incidents.steps import DEPARTMENT
 from incidents.workflow import CALLED, PHONE_REPORT
-from members.actions import tell
-from members.enums import MessageKind, RoleCode
-from members.models import Appointment, Member, Shift
+from members.actions import post
+from members.enums import MessageKind
+from members.models import Appointment, InboxMessage, Member, Shift
 from members.querysets import standing_of
 
 if TYPE_CHECKING:
@@ -36,30 +40,76 @@ WORK = "urgent-calls"
 NO_LONGER = timedelta(days=2)  # what lay longer has gone up long ago
 
 
-def call_next() -> int:
+def call_next(*, batch: int = 500) -> int:
     """Calls the next one on the roster for each urgent matter that lies unaccepted too long; returns how many were called.
 
     After every `call_after` minutes one more, in the order of the roster, each once per stage; then going up takes over.
     """
-    now, called = clock.now(), 0
-    aside = list(SetAside.objects.filter(work=WORK, retry_at__gt=now).values_list("key", flat=True))
-    for town, minutes in Township.objects.order_by("pk").values_list("pk", "call_after"):
-        wait = timedelta(minutes=minutes)
-        rows = Incident.objects.filter(
-            township_code=town,
-            important=True,
-            status=Status.REPORTED,
-            reported_at__gt=now - NO_LONGER,
-        ).exclude(pk__in=aside)
-        found = list(
-            rows.select_related("category", "procedure", "responsible_member").order_by("reported_at")[:500]
+    now, called, after = clock.now(), 0, Q()
+    waits = {town: timedelta(minutes=n) for town, n in Township.objects.values_list("pk", "call_after")}
+    lying = Incident.objects.filter(_lies(now), township_code__in=list(waits)).order_by("reported_at", "pk")
+    while True:
+        rows = list(lying.filter(after)[:batch])
+        due = {row.pk for row, _calls in _due(rows, waits, now)}
+        if due:
+            called += _call_all(due, waits, now)
+        if len(rows) < batch:
+            return called
+        last = rows[-1]
+        after = Q(reported_at__gt=last.reported_at) | Q(reported_at=last.reported_at, pk__gt=last.pk)
+
+
+def _lies(now: datetime) -> Q:
+    return Q(important=True, status=Status.REPORTED, reported_at__gt=now - NO_LONGER)
+
+
+def _call_all(due: set[UUID], waits: Mapping[str, timedelta], now: datetime) -> int:
+    def take(which: Q, most: int) -> list[Incident]:
+        """Held until they are written; what somebody took meanwhile is not among them."""
+        found = Incident.objects.filter(which, _lies(now), pk__in=due).order_by("reported_at", "pk")
+        if connection.features.has_select_for_update_skip_locked:
+            found = found.select_for_update(skip_locked=True, of=("self",))
+        return list(found.select_related("category", "procedure", "responsible_grid")[:most])
+
+    def act(rows: Sequence[Incident]) -> int:
+        done = _call(rows, waits, now)
+        due.difference_update(row.pk for row in rows)
+        return done
+
+    return in_batches(WORK, take=take, act=act, batch=len(due) + 1)
+
+
+def _due(
+    rows: Sequence[Incident], waits: Mapping[str, timedelta], now: datetime
+) -> list[tuple[Incident, list[tuple[int, Member]]]]:
+    """Each matter for which somebody is to be called now, with everybody up to the position that is due who was not
+    called yet; a constant number of queries."""
+    begun = _begun(rows)
+    positions = {row.pk: int((now - begun[row.pk]) / waits[row.township_code]) for row in rows}
+    waiting = [row for row in rows if positions[row.pk] > 0]
+    if not waiting:
+        return []
+    stage = {row.pk: row.stage for row in waiting}
+    known = {
+        (incident, position)
+        for incident, number, position in UrgentCall.objects.filter(incident__in=list(stage)).values_list(
+            "incident", "stage_number", "position"
         )
-        begun = _begun(found)
-        for row in found:
-            due = int((now - begun[row.pk]) / wait)
-            if due > 0:
-                called += _call(row, due)
-    return called
+        if number == stage[incident]
+    }
+    people = _on_roster({row.township_code for row in waiting}, now)
+    found = []
+    for row in waiting:
+        # whoever has it already is not called
+        callees = [one for one in people[row.township_code] if one.pk != row.responsible_member_id]
+        calls = [
+            (position, member)
+            for position, member in enumerate(callees[: positions[row.pk]], start=1)
+            if (row.pk, position) not in known
+        ]
+        if calls:
+            found.append((row, calls))
+    return found
 
 
 def _begun(rows: Iterable[Incident]) -> dict[UUID, datetime]:
@@ -69,65 +119,64 @@ def _begun(rows: Iterable[Incident]) -> dict[UUID, datetime]:
     return {incident: at for incident, number, at in found if number == stage[incident]}
 
 
-def _call(row: Incident, due: int) -> int:
-    """Everybody up to position `due` who was not called yet."""
-    callees = _callees(row)[:due]
-    known = set(
-        UrgentCall.objects.filter(incident=row, stage_number=row.stage).values_list("position", flat=True)
-    )
-    count = 0
-    for position, member in enumerate(callees, start=1):
-        if position in known:
-            continue
-        try:
-            with transaction.atomic():
-                _call_one(row, position, member)
-        except (Conflict, IntegrityError):  # somebody was first, or took it meanwhile
-            return count
-        except DATABASE_TROUBLE:
-            raise
-        except Exception as error:  # noqa: BLE001  whatever is wrong with this matter, the others go on
-            put_aside(WORK, row.pk, error)
-            return count
-        count += 1
-    return count
+def _on_roster(towns: set[str], now: datetime) -> dict[str, list[Member]]:
+    """Township -> whom to call in which order: the roster of now; without one, who answers for it, then its leader."""
+    shifts = {
+        str(shift.township_id): shift.callees
+        for shift in Shift.objects.during(now).filter(township__in=towns).order_by("starts_at")
+    }
+    without = towns - shifts.keys()
+    if not without:
+        return shifts
+    heads = Appointment.objects.responsible_for_all(without)
+    leaders = leaders_of(without)
+    for town in without:
+        people = [heads[town].member if town in heads else None, leaders.get(town)]
+        shifts[town] = list({one.pk: one for one in people if one is not None}.values())
+    return shifts
 
 
-def _callees(row: Incident) -> list[Member]:
-    """The roster of now; without one, who answers for the township, then its leader. Whoever has it already is not called."""
-    shift = Shift.objects.at(row.township_code, clock.now())
-    if shift is not None:
-        people = shift.callees
-    else:
-        held = Appointment.objects.responsible(grid=row.township_code)
-        leader = (
-            Appointment.objects.current()
-            .able()
-            .filter(post__grid=row.township_code, post__role__code=RoleCode.LEADER)
-            .select_related("member")
-            .order_by("-is_main", "-since", "-id")
-            .first()
-        )
-        people = [one.member for one in (held, leader) if one is not None]
-    return [member for member in people if member.pk != row.responsible_member_id]
-
-
-def _call_one(row: Incident, position: int, member: Member) -> None:
-    UrgentCall.objects.create(incident=row, stage_number=row.stage, position=position, member=member)
-    case = Case(row, user=None, actor=None, action=CALLED)
-    case.save(data={"position": position, "called": member.name})
-    part = part_of(row, PartRole.HELPER, member_id=member.pk)  # sight, wherever that person works otherwise
-    Part.objects.bulk_create([part], ignore_conflicts=True)
-    tell(
-        members=[member],
-        text=CALL,
-        params={"number": row.number, "heading": row.heading},
-        key=f"{row.pk}:{row.stage}:{CALLED}:{position}",
-        link=f"/incidents/{row.pk}/",
-        kind=MessageKind.WARNING,
-        urgent=True,
-        everywhere=True,
-    )
+def _call(rows: Sequence[Incident], waits: Mapping[str, timedelta], now: datetime) -> int:
+    """Everything that calling writes for a batch of matters, in a constant number of statements."""
+    calls: list[UrgentCall] = []
+    history: list[Transition] = []
+    parts: list[Part] = []
+    messages: list[InboxMessage] = []
+    steps: dict[int, list[UUID]] = defaultdict(list)  # how many -> matters
+    for row, due in _due(rows, waits, now):
+        steps[len(due)].append(row.pk)
+        for position, member in due:
+            row.version += 1
+            calls.append(
+                UrgentCall(
+                    incident=row, stage_number=row.stage, position=position, member=member, called_at=now
+                )
+            )
+            level = row.responsible_grid.kind if row.responsible_grid else DEPARTMENT
+            said = {"position": position, "called": member.name}
+            history.append(standing_step(row, CALLED, seq=row.version, level=level, at=now, data=said))
+            # sight, wherever that person works otherwise
+            parts.append(part_of(row, PartRole.HELPER, member_id=member.pk))
+            messages.append(
+                InboxMessage(
+                    member=member,
+                    text=CALL,
+                    params={"number": row.number, "heading": row.heading},
+                    key=f"{row.pk}:{row.stage}:{CALLED}:{position}",
+                    link=f"/incidents/{row.pk}/",
+                    kind=MessageKind.WARNING,
+                )
+            )
+    if not calls:
+        return 0
+    UrgentCall.objects.bulk_create(calls)
+    Transition.objects.bulk_create(history)
+    tell_outside(history)
+    Part.objects.bulk_create(parts, ignore_conflicts=True)
+    post(messages, urgent=True, everywhere=True)
+    for count, ids in steps.items():
+        Incident.objects.filter(pk__in=ids).update(version=F("version") + count)
+    return len(calls)
 
 
 def record_call(

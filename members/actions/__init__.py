@@ -2,7 +2,7 @@
 
 from members.actions.channels import deliver_notice, forget_channels, pass_on, send_test_notice
 from members.actions.grants import DEFAULT_ROLES, change_role, create_roles, sync_grants
-from members.actions.inbox import mark_read, tell, withdraw
+from members.actions.inbox import mark_read, post, tell, withdraw
 from members.actions.leave import end_leave, take_leave
 from members.actions.posts import (
     NewPerson,
@@ -38,6 +38,7 @@ __all__ = [
     "forget_channels",
     "mark_read",
     "pass_on",
+    "post",
     "responsibility_changed",
     "send_test_notice",
     "sync_grants",

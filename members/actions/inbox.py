@@ -1,6 +1,6 @@
 """Messages to members, in the transaction of what they tell."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from django.db.models import DateTimeField, Value
@@ -34,6 +34,11 @@ def tell(
         InboxMessage(member=m, text=text, params=dict(params or {}), link=link, key=key, kind=kind)
         for m in receivers.values()
     ]
+    post(messages, urgent=urgent, everywhere=everywhere)
+
+
+def post(messages: Sequence[InboxMessage], *, urgent: bool = False, everywhere: bool = False) -> None:
+    """The same for messages that differ; one statement for all of them."""
     InboxMessage.objects.bulk_create(messages, ignore_conflicts=True)
     pass_on(messages, urgent=urgent, everywhere=everywhere)
 

@@ -3,13 +3,16 @@
 from datetime import datetime
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from gridgov.common import clock as gridgov_clock
+from gridgov.common.models import Heartbeat
 from grids.enums import Verb
 from grids.querysets import places_of
 from incidents import rising
-from incidents.actions import NewProcedure, publish_procedures, sweep, warn_soon
+from incidents.actions import NewProcedure, publish_procedures, sweep, warn_soon, warning
 from incidents.models import Escalation, Incident, Stage
 from members.models import InboxMessage
 from tests.factories import fresh, login
@@ -47,6 +50,31 @@ def test_yellow_comes_once_a_working_day_before(town, new, clock, batch):
     assert {row.member for row in warned()} == {town.worker.member}
     assert sorted(row.params["number"] for row in warned()) == sorted(row.number for row in matters)
     assert warned()[0].params["due"] == "2026-11-25 09:00"
+
+
+def test_yellow_of_many_is_written_as_cheaply_as_of_one(town, new, clock):
+    warn_soon()
+    asked = []
+    for more, morning in ((1, "2026-11-24"), (3, "2026-11-25")):
+        for _n in range(more):
+            new()
+        clock(f"{morning}T09:00")
+        with CaptureQueriesContext(connection) as found:
+            assert warn_soon() == more
+        asked.append(len(found))
+    assert asked[0] == asked[1]
+
+
+def test_a_slower_run_does_not_set_the_place_back(town, new, clock):
+    warn_soon()
+    new()
+    clock("2026-11-24T09:00")
+    ahead = Heartbeat.objects.get(name="yellow").detail
+    assert warn_soon() == 1
+    came = Heartbeat.objects.get(name="yellow").detail
+    warning._keep({town.code: datetime.fromisoformat(ahead[town.code])})  # as a run that began before
+    assert Heartbeat.objects.get(name="yellow").detail == came
+    assert came[town.code] > ahead[town.code]
 
 
 def test_no_yellow_on_the_weekend_and_none_for_what_moved_away(town, new, clock):

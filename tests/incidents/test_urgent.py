@@ -1,13 +1,16 @@
 """Nights and holidays: the duty roster, numbers to call, telephone reports, and the next one called while nobody takes a matter."""
 
-from datetime import date
+from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
+from gridgov.common import clock as gridgov_clock
 from gridgov.common.errors import Conflict, Forbidden, Invalid
-from gridgov.common.models import OutboxMessage
+from gridgov.common.models import OutboxMessage, SetAside
 from incidents.actions import call_next, record_call
 from incidents.loop_check import breaches
 from incidents.models import Incident, Transition, UrgentCall
@@ -119,6 +122,34 @@ def test_a_stage_begun_anew_calls_anew(town, new, clock, roster):
     clock("2026-11-23T09:32")
     assert call_next() == 1  # not the village head, who has it now
     assert called(incident)[-1] == town.worker.member.name
+
+
+@pytest.mark.parametrize("batch", [1, 2, 500])
+def test_many_matters_are_called_as_cheaply_as_one(town, new, clock, roster, batch):
+    asked = []
+    for more in (1, 3):
+        matters = [new("fire") for _n in range(more)]
+        clock(gridgov_clock.now() + timedelta(minutes=16))
+        with CaptureQueriesContext(connection) as found:
+            assert call_next(batch=batch) == more
+        asked.append(len(found))
+        assert {len(called(one)) for one in matters} == {1}
+        Incident.objects.update(important=False)
+    assert batch < 500 or asked[0] == asked[1]
+
+
+def test_a_broken_matter_does_not_keep_the_others_from_being_called(town, new, clock, roster):
+    broken, sound = new("fire"), new("fire")
+    clock("2026-11-23T09:16")
+    # somebody wrote a row of history that the matter does not know of
+    Transition.objects.filter(incident=broken).update(seq=2)
+    assert call_next() == 1
+    assert called(broken) == [] and len(called(sound)) == 1
+    assert SetAside.objects.get().key == str(broken.pk)
+    assert call_next() == 0
+    Transition.objects.filter(incident=broken).update(seq=1)
+    clock("2026-11-23T09:22")
+    assert call_next() == 1
 
 
 @pytest.mark.parametrize("answered", [True, False])
