@@ -5,7 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from gridgov.health import healthz, readyz
 from incidents.views.public import feedback
-from members.views import roster
+from members.urls import roster_patterns
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("gridgov.desk.urls")),
@@ -13,7 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("incidents/", include("incidents.urls")),
     path("inbox/", include("members.urls")),
-    path("roster/", roster, name="roster"),
+    path("roster/", include(roster_patterns)),
     path("feedback/<slug:token>/", feedback, name="feedback"),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),

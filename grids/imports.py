@@ -157,7 +157,7 @@ def _table(rows: Iterable[tuple[int, str, str, str, str]]) -> YearTable:
     days: list[SpecialDay] = []
     errors: dict[int, list[str]] = {}
     for number, begin, end, kind, name in rows:
-        first, last = _day(begin), _day(end or begin)
+        first, last = day_of(begin), day_of(end or begin)
         texts = []
         if first is None or last is None:
             texts.append(
@@ -179,7 +179,7 @@ def _table(rows: Iterable[tuple[int, str, str, str, str]]) -> YearTable:
     return YearTable(days, errors)
 
 
-def _day(text: str) -> date | None:
+def day_of(text: str) -> date | None:
     """2027-01-01, 2027/1/1, 2027.1.1 or 2027年1月1日; None for anything else."""
     parts = re.fullmatch(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?: 00:00(?::00)?)?", text.strip())
     try:

@@ -162,6 +162,16 @@ class RosterForm(forms.Form):
             self.fields[name].queryset = people  # type: ignore[attr-defined]
 
 
+class RosterFileForm(forms.Form):
+    file = forms.FileField(
+        label=_("Workbook"),
+        widget=forms.FileInput(attrs={"accept": ".xlsx,.csv"}),
+        help_text=_(
+            "xlsx or csv with the columns 日期, 带班领导, 值班员, 副班 and 值班电话, at most 400 days."
+        ),
+    )
+
+
 class DutyPhoneForm(forms.Form):
     phone = forms.CharField(
         label=_("duty telephone"),

@@ -13,3 +13,12 @@ urlpatterns = [
     path("leave/<int:pk>/end/", views.back_from_leave, name="leave-end"),
     path("<int:pk>/open/", views.open_message, name="open"),
 ]
+
+# Below /roster/.
+roster_patterns = [
+    path("", views.roster, name="roster"),
+    path("roster.xlsx", views.roster_workbook, name="roster-workbook"),
+    path("import/", views.roster_import, name="roster-import"),
+    path("import/<uuid:pk>/", views.roster_import_check, name="roster-import-check"),
+    path("import/<uuid:pk>/errors/", views.roster_import_errors, name="roster-import-errors"),
+]

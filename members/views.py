@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from gridgov.common import audit, clock
+from gridgov.common import audit, clock, keeping
+from gridgov.common.answers import lines, workbook
 from gridgov.common.enums import AuditKind
-from gridgov.common.errors import DomainError
+from gridgov.common.errors import DomainError, NotVisible
 from gridgov.common.forms import show_refusal
 from gridgov.common.pages import key_asked, page_url
 from gridgov.common.paging import PAGE_SIZE, order, page_of
+from gridgov.common.xlsx import LIMITS, write_errors
 from grids.models import Township
 from grids.querysets import managed_townships
-from members.actions import change_duty, end_leave, enter_shifts, mark_read, take_leave
-from members.forms import DutyPhoneForm, LeaveForm, RosterForm
+from members.actions import change_duty, end_leave, enter_roster, enter_shifts, mark_read, take_leave
+from members.exports import write_roster
+from members.forms import DutyPhoneForm, LeaveForm, RosterFileForm, RosterForm
+from members.imports import COLUMNS, RosterFile, read_roster
 from members.models import InboxMessage, Leave, Shift
 from members.querysets import emergency_numbers, standing_of
 
@@ -155,6 +161,81 @@ def roster(request: HttpRequest) -> HttpResponse:
     return render(request, "members/roster.html", context, status=400 if request.method == "POST" else 200)
 
 
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def roster_import(request: HttpRequest) -> HttpResponse:
+    """Takes a file and looks through it; nothing is written yet."""
+    town = _own_roster(request)
+    form = RosterFileForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data["file"].read(LIMITS.file + 1)
+        try:
+            read_roster(BytesIO(data), township_code=town)
+        except DomainError as error:
+            form.add_error("file", str(error.detail))
+        else:
+            user: Any = request.user
+            return redirect("roster-import-check", keeping.keep(data, user=user))
+    status = 400 if request.method == "POST" else 200
+    return render(request, "members/roster_import.html", {"form": form}, status=status)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def roster_import_check(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """What is in the file and what would happen; by POST it happens."""
+    town = _own_roster(request)
+    found, _data = _kept_roster(request, town, pk)
+    if request.method == "POST" and found.shifts and not found.errors:
+        days = enter_roster(township_code=town, shifts=found.shifts)
+        user: Any = request.user
+        keeping.drop(pk, user=user)
+        _changed_roster(request, town, f"{found.shifts[0].day} – {found.shifts[-1].day}")
+        text = ngettext("%(n)d day is entered.", "%(n)d days are entered.", days)
+        messages.success(request, text % {"n": days})
+        return redirect("roster")
+    context = {"pk": pk, "found": found, "errors": lines(found.errors)}
+    status = 400 if request.method == "POST" else 200
+    return render(request, "members/roster_import_check.html", context, status=status)
+
+
+@login_required
+@require_safe
+def roster_import_errors(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The same file back, with a column 错误原因."""
+    found, data = _kept_roster(request, _own_roster(request), pk)
+    target = BytesIO()
+    write_errors(BytesIO(data), target, found.errors, columns=COLUMNS)
+    return workbook(target, "roster-errors.xlsx")
+
+
+@login_required
+@require_safe
+def roster_workbook(request: HttpRequest) -> HttpResponse:
+    """The coming month to be filled in."""
+    target = BytesIO()
+    write_roster(target, township_code=_own_roster(request))
+    return workbook(target, "roster.xlsx")
+
+
+def _own_roster(request: HttpRequest) -> str:
+    """The township whose roster the user enters."""
+    user: Any = request.user
+    member = standing_of(user).member
+    if member is None or member.township_code not in managed_townships(user):
+        raise PermissionDenied
+    return str(member.township_code)
+
+
+def _kept_roster(request: HttpRequest, town: str, pk: UUID) -> tuple[RosterFile, bytes]:
+    user: Any = request.user
+    try:
+        data = keeping.kept(pk, user=user)
+    except NotVisible as error:
+        raise Http404(_("This file is no longer here; choose it again.")) from error
+    return read_roster(BytesIO(data), township_code=town), data
+
+
 def _entered(request: HttpRequest, town: str, shifts: RosterForm, phone: DutyPhoneForm) -> bool:
     if phone.is_bound and phone.is_valid():
         change_duty(township_code=town, **phone.cleaned_data)
@@ -168,6 +249,12 @@ def _entered(request: HttpRequest, town: str, shifts: RosterForm, phone: DutyPho
         what = f"{shifts.cleaned_data['first']} – {shifts.cleaned_data['last']}"
     else:
         return False
+    _changed_roster(request, town, what)
+    messages.success(request, _("The duty roster is changed."))
+    return True
+
+
+def _changed_roster(request: HttpRequest, town: str, what: str) -> None:
     audit.record(
         AuditKind.SETTINGS,
         user=request.user,  # type: ignore[arg-type]
@@ -176,5 +263,3 @@ def _entered(request: HttpRequest, town: str, shifts: RosterForm, phone: DutyPho
         request=request,
         what=what,
     )
-    messages.success(request, _("The duty roster is changed."))
-    return True

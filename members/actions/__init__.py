@@ -16,11 +16,13 @@ from members.actions.posts import (
     follow_succession,
     responsibility_changed,
 )
-from members.actions.roster import change_duty, enter_shifts
+from members.actions.roster import LONGEST_ROSTER, NewShift, change_duty, enter_roster, enter_shifts
 
 __all__ = [
     "DEFAULT_ROLES",
+    "LONGEST_ROSTER",
     "NewPerson",
+    "NewShift",
     "appoint",
     "appoint_many",
     "change_duty",
@@ -33,6 +35,7 @@ __all__ = [
     "employ",
     "end_appointment",
     "end_leave",
+    "enter_roster",
     "enter_shifts",
     "follow_succession",
     "forget_channels",

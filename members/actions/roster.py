@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -13,6 +15,18 @@ from grids.models import Township
 from members.models import Member, Shift
 
 LONGEST = 62  # days entered at once
+LONGEST_ROSTER = 400  # of a file
+BEGINS = time(8, 30)
+
+
+class NewShift(NamedTuple):
+    """The people of one day."""
+
+    day: date
+    leader: Member
+    officer: Member
+    second: Member | None = None
+    phone: str = ""
 
 
 @transaction.atomic
@@ -25,7 +39,7 @@ def enter_shifts(
     officer: Member,
     second: Member | None = None,
     phone: str = "",
-    begins: time = time(8, 30),
+    begins: time = BEGINS,
 ) -> int:
     """The same people on each day from `first` to `last`; what stood there for these days is replaced. Returns the days.
 
@@ -45,25 +59,22 @@ def enter_shifts(
         errors["second"] = [_("This person is on duty already.")]
     if errors:
         raise Invalid(next(iter(errors.values()))[0], errors=errors)
-    Shift.objects.filter(township=township_code, day__range=(first, last)).delete()
+    phone = phone.strip()
+    shifts = [NewShift(first + timedelta(days=n), leader, officer, second, phone) for n in range(days)]
+    return enter_roster(township_code=township_code, shifts=shifts, begins=begins)
+
+
+@transaction.atomic
+def enter_roster(*, township_code: str, shifts: Sequence[NewShift], begins: time = BEGINS) -> int:
+    """Each day with its own people; what stood there for these days is replaced. Returns the days."""
+    Shift.objects.filter(township=township_code, day__in=[shift.day for shift in shifts]).delete()
     rows = []
-    for n in range(days):
-        day = first + timedelta(days=n)
-        starts = datetime.combine(day, begins, clock.SHANGHAI)
-        rows.append(
-            Shift(
-                township_id=township_code,
-                day=day,
-                starts_at=starts,
-                ends_at=starts + timedelta(days=1),
-                leader=leader,
-                officer=officer,
-                second=second,
-                phone=phone.strip(),
-            )
-        )
+    for shift in shifts:
+        starts = datetime.combine(shift.day, begins, clock.SHANGHAI)
+        ends = starts + timedelta(days=1)
+        rows.append(Shift(township_id=township_code, starts_at=starts, ends_at=ends, **shift._asdict()))
     Shift.objects.bulk_create(rows)
-    return days
+    return len(rows)
 
 
 def change_duty(*, township_code: str, phone: str, call_after: int) -> None:

@@ -229,6 +229,10 @@ ROUTES: Mapping[str, Route] = {
     "inbox/leave/": route("403 TECHNICAL / 200", "403 TECHNICAL / 400"),
     "inbox/leave/<int:pk>/end/": route("405", "302 OWN_LEAVE / 404", "leave"),
     "inbox/<int:pk>/open/": route("405", "302 OWN / 404", "message"),
+    "roster/roster.xlsx": route("200 CLERK / 403", "405"),
+    "roster/import/": route("200 CLERK / 403", "400 CLERK / 403"),
+    "roster/import/<uuid:pk>/": route("200 OFFICE / 404 CLERK / 403", "400 OFFICE / 404 CLERK / 403", "duties"),
+    "roster/import/<uuid:pk>/errors/": route("200 OFFICE / 404 CLERK / 403", "405", "duties"),
     "roster/": route("403 TECHNICAL / 200", "403 TECHNICAL / 400 CLERK / 403"),
     # inspections
     "inspections/": route("200", "405"),

@@ -40,6 +40,7 @@ from incidents.models import (
     WebhookTarget,
 )  # fmt: skip
 from inspections.actions import record_patrol
+from members.exports import write_roster
 from members.actions import end_appointment, tell
 from members.enums import RoleCode
 from members.models import Appointment, Department, InboxMessage, Leave, NoticeChannel, Post
@@ -154,6 +155,7 @@ def _matters(world: World) -> None:
             ).patrol  # fmt: skip
     world.objects["paper"] = matters
     world.objects |= {"list": {"T": _a_list(world.town.clerk)}, "tree": {"T": _a_tree(world.town.clerk)}}
+    world.objects["duties"] = {"T": _a_roster(world.town.clerk)}
     world.objects |= {"incident": matters, "upload": uploads, "feedback": links, "patrol": patrols}
     world.objects["number"] = matters
     world.objects["batch"] = {"P": BATCH}
@@ -204,6 +206,12 @@ def _a_list(user: User) -> UUID:
 def _a_tree(user: User) -> UUID:
     book = io.BytesIO()
     write_tree(book, township_code=fresh(user).member.township_code)
+    return keep(book.getvalue(), user=user)
+
+
+def _a_roster(user: User) -> UUID:
+    book = io.BytesIO()
+    write_roster(book, township_code=fresh(user).member.township_code)
     return keep(book.getvalue(), user=user)
 
 
