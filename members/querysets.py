@@ -358,22 +358,23 @@ class Telephone:
     label: str
 
 
-def emergency_numbers(township_code: str) -> list[Telephone]:
-    """Police, fire brigade, ambulance, and the duty telephone of now; two queries."""
+def emergency_numbers(township_code: str, *, named: bool = True) -> list[Telephone]:
+    """Police, fire brigade, ambulance, and the duty telephone of now; two queries. `named`: with who is on duty."""
     found = [Telephone("110", _("police")), Telephone("119", _("fire")), Telephone("120", _("ambulance"))]
     shift = apps.get_model("members", "Shift")._default_manager.at(township_code, clock.now())
     known = apps.get_model("grids", "Township")._default_manager.filter(pk=township_code)
     office = known.values_list("duty_phone", flat=True).first() or ""
-    for number, name in _on_duty(shift, office):
+    for number, name, post in _on_duty(shift, office):
         if number and number not in {one.number for one in found}:
-            found.append(Telephone(number, _("on duty: %(name)s") % {"name": name} if name else _("on duty")))
+            label = _("on duty: %(name)s") % {"name": name} if named and name else post
+            found.append(Telephone(number, label))
     return found
 
 
-def _on_duty(shift: Any, office: str) -> list[tuple[str, str]]:
+def _on_duty(shift: Any, office: str) -> list[tuple[str, str, str]]:
     if shift is None:
-        return [(office, "")]
+        return [(office, "", _("on duty"))]
     return [
-        (shift.phone or office or shift.officer.phone, shift.officer.name),
-        (shift.leader.phone, shift.leader.name),
+        (shift.phone or office or shift.officer.phone, shift.officer.name, _("on duty")),
+        (shift.leader.phone, shift.leader.name, _("leading on duty")),
     ]

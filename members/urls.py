@@ -17,6 +17,8 @@ urlpatterns = [
 # Below /roster/.
 roster_patterns = [
     path("", views.roster, name="roster"),
+    path("numbers/", views.numbers, name="numbers"),
+    path("worker.js", views.numbers_worker, name="numbers-worker"),
     path("roster.xlsx", views.roster_workbook, name="roster-workbook"),
     path("import/", views.roster_import, name="roster-import"),
     path("import/<uuid:pk>/", views.roster_import_check, name="roster-import-check"),

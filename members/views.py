@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -234,6 +235,27 @@ def _kept_roster(request: HttpRequest, town: str, pk: UUID) -> tuple[RosterFile,
     except NotVisible as error:
         raise Http404(_("This file is no longer here; choose it again.")) from error
     return read_roster(BytesIO(data), township_code=town), data
+
+
+@login_required
+@require_safe
+def numbers(request: HttpRequest) -> HttpResponse:
+    """Numbers to call, kept in the browser for when the network is away: so without anybody's name."""
+    user: Any = request.user
+    member = standing_of(user).member
+    if member is None:
+        raise PermissionDenied
+    town = Township.objects.select_related("grid").get(pk=member.township_code)
+    found = emergency_numbers(town.pk, named=False)
+    return render(request, "members/numbers.html", {"town": town, "numbers": found, "at": clock.now()})
+
+
+@require_safe
+def numbers_worker(request: HttpRequest) -> HttpResponse:
+    """The service worker, from an address from which it may look after every page. The same for everybody."""
+    script = (settings.BASE_DIR / "static" / "js" / "numbers_worker.js").read_bytes()
+    headers = {"Service-Worker-Allowed": "/", "Cache-Control": "no-cache"}
+    return HttpResponse(script, content_type="text/javascript; charset=utf-8", headers=headers)
 
 
 def _entered(request: HttpRequest, town: str, shifts: RosterForm, phone: DutyPhoneForm) -> bool:

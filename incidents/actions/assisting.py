@@ -57,9 +57,8 @@ def _tell_next(tasks: Sequence[AssistTask], at: datetime) -> int:
         if rung is None:
             continue
         holder = people.holder(rung)
-        task.tell_at = (
-            None if rung.is_red else cards.due(task.incident, limit_of(task.limit_n, task.limit_unit))
-        )
+        card = None if rung.is_red else cards.card(task.incident, limit_of(task.limit_n, task.limit_unit))
+        task.tell_at = card.due if card else None
         rows.append(
             AssistTold(task=task, level=rung.level, told_grid_id=rung.code, told_member=holder, told_at=at)
         )

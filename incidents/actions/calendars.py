@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -12,12 +13,13 @@ from django.utils.translation import gettext_noop
 
 from gridgov.common import clock
 from gridgov.common.errors import Conflict
+from gridgov.common.worktime import Entry, Kind, Limit, derive, due_at
 from grids.actions import completed
-from grids.models import CalendarYear
+from grids.models import CalendarYear, WorkingTime
 from incidents.actions.case import Case
 from incidents.due import local_minute
-from incidents.models import AssistTask, Incident, Stage
-from incidents.models.time import TOTAL_NUMBER
+from incidents.models import AssistTask, Escalation, Incident, Stage
+from incidents.models.time import TOTAL_NUMBER, limit_of
 from incidents.workflow import YEAR_IMPORTED
 from members.actions import tell
 from members.enums import MessageKind
@@ -25,6 +27,9 @@ from members.models import Member
 
 MOVED = gettext_noop(
     "%(number)s: by the holidays of %(year)s now due %(after)s instead of %(before)s: %(heading)s"
+)
+CARD_MOVED = gettext_noop(
+    "%(number)s: by the holidays of %(year)s to be acted on by %(after)s instead of %(before)s: %(heading)s"
 )
 AT_ONCE = 200
 
@@ -70,10 +75,12 @@ class _Leaning:
     incident: Incident
     stages: list[Stage] = field(default_factory=list)
     tasks: list[AssistTask] = field(default_factory=list)
+    cards: list[tuple[Escalation, Limit]] = field(default_factory=list)  # of levels that were told
 
 
 def _leaning(ids: Sequence[UUID], year: int) -> list[_Leaning]:
-    """Of these matters those with such a clock; four queries."""
+    """Of these matters those with such a clock; a constant number of queries. A reply that is owed for a supervision is not
+    among them: its day was set by a person."""
     matter = ("incident__procedure", "incident__responsible_grid", "incident__responsible_member")
     reached = {"due_at__gte": clock.start_of(date(year, 1, 1)), "incident__in": ids}
     stages = Stage.objects.filter(is_void=False, **reached).exclude(calendar_key="").select_related(*matter)
@@ -85,7 +92,42 @@ def _leaning(ids: Sequence[UUID], year: int) -> list[_Leaning]:
     for task in tasks.select_related(*matter, "member").order_by("incident", "pk"):
         if year in task.reckoned(task.pauses).provisional:
             found.setdefault(task.incident_id, _Leaning(task.incident)).tasks.append(task)
+    for card, limit in _cards(reached):
+        if (
+            year
+            in derive(
+                [Entry(Kind.START, card.card_since, limit)], WorkingTime.objects.under(card.calendar_key)
+            ).provisional
+        ):
+            found.setdefault(card.incident_id, _Leaning(card.incident)).cards.append((card, limit))
     return list(found.values())
+
+
+def _cards(reached: dict[str, Any]) -> Iterator[tuple[Escalation, Limit]]:
+    """Cards that still run, each with its limit: the procedure's, or that of the stage that failed."""
+    rows = Escalation.objects.filter(
+        settled_at=None,
+        card_due_at__gt=clock.now(),
+        card_due_at__gte=reached["due_at__gte"],
+        incident__in=reached["incident__in"],
+    ).exclude(calendar_key="")
+    matter = (
+        "incident__procedure",
+        "incident__responsible_grid",
+        "incident__responsible_member",
+        "told_member",
+        "told_grid",
+    )
+    cards = list(rows.select_related(*matter).order_by("incident", "pk"))
+    stages = Stage.objects.filter(incident__in=[card.incident_id for card in cards])
+    own = {
+        (incident, number): limit_of(n, unit)
+        for incident, number, n, unit in stages.values_list("incident", "number", "limit_n", "limit_unit")
+    }
+    for card in cards:
+        limit = card.incident.procedure.spec.card_limit or own.get((card.incident_id, card.stage_number))
+        if limit is not None:
+            yield card, limit
 
 
 def _reckon_again(leaning: _Leaning, year: int, keys: dict[str, str]) -> bool:
@@ -93,7 +135,8 @@ def _reckon_again(leaning: _Leaning, year: int, keys: dict[str, str]) -> bool:
     incident, town = leaning.incident, leaning.incident.township_code
     case = Case(incident, user=None, actor=None, action=YEAR_IMPORTED)
     before = incident.due_at
-    begun_with = [stage.calendar_key for stage in leaning.stages] + [it.calendar_key for it in leaning.tasks]
+    clocks = (*leaning.stages, *leaning.tasks, *(card for card, _limit in leaning.cards))
+    begun_with = [it.calendar_key for it in clocks]
     keys |= {key: completed(key, township_code=town, year=year) for key in begun_with if key not in keys}
     for stage in leaning.stages:
         if stage.number == TOTAL_NUMBER:
@@ -109,12 +152,35 @@ def _reckon_again(leaning: _Leaning, year: int, keys: dict[str, str]) -> bool:
         (task.member, task.due_at, _complete_task(case, task, keys[task.calendar_key]))
         for task in leaning.tasks
     ]
-    dates = {"before": local_minute(before), "after": local_minute(incident.due_at)}
-    case.save(data={"year": year, **dates})
+    cards = [_complete_card(case, card, limit, keys[card.calendar_key]) for card, limit in leaning.cards]
+    said: dict[str, Any] = {"before": local_minute(before), "after": local_minute(incident.due_at)}
+    if cards:
+        said["cards"] = [
+            {"level": card.level, "before": local_minute(was), "after": local_minute(card.card_due_at)}
+            for card, was in cards
+        ]
+    case.save(data={"year": year, **said})
     for member, was, now in moved:
         if was != now:
-            _tell(incident, member, year, was, now)
+            _tell(incident, MOVED, member, year, was, now)
+    for card, was in cards:
+        if was != card.card_due_at:
+            _tell(incident, CARD_MOVED, card.told_member, year, was, card.card_due_at)
     return before != incident.due_at
+
+
+def _complete_card(
+    case: Case, card: Escalation, limit: Limit, key: str
+) -> tuple[Escalation, datetime | None]:
+    """The level told has its time by the holidays; the next one is told when that has run out. With the time it had before."""
+    before = card.card_due_at
+    assert card.card_since is not None
+    due = due_at(card.card_since, limit, WorkingTime.objects.under(key))
+    case.change_card(card, due, since=card.card_since, calendar_key=key)
+    incident = case.incident
+    if incident.is_late and card.stage_number == incident.stage and incident.escalate_at == before:
+        case.set(escalate_at=due)
+    return card, before
 
 
 def _complete_task(case: Case, task: AssistTask, key: str) -> datetime | None:
@@ -129,14 +195,19 @@ def _complete_task(case: Case, task: AssistTask, key: str) -> datetime | None:
 
 
 def _tell(
-    incident: Incident, member: Member | None, year: int, before: datetime | None, after: datetime | None
+    incident: Incident,
+    text: str,
+    member: Member | None,
+    year: int,
+    *moved: datetime | None,
 ) -> None:
+    before, after = moved
     dates = {"before": local_minute(before), "after": local_minute(after)}
     tell(
         members=[member],
-        text=MOVED,
+        text=text,
         params={"number": incident.number, "heading": incident.heading, "year": str(year), **dates},
-        key=f"{incident.pk}:{YEAR_IMPORTED}:{year}",
+        key=f"{incident.pk}:{YEAR_IMPORTED}:{year}" + (":card" if text == CARD_MOVED else ""),
         link=f"/incidents/{incident.pk}/",
         kind=MessageKind.NEWS,
         urgent=incident.important,

@@ -56,6 +56,7 @@ class Clocks:
         self.lines: list[_Line] = []
         self.voids: list[ClockEvent] = []
         self.cards: list[tuple[list[Escalation], datetime | None]] = []
+        self.new_cards: list[Escalation] = []  # with another time
 
     @cached_property
     def reckoned(self) -> Reckoned:
@@ -205,11 +206,18 @@ class Clocks:
             self.cards.append((rows, settled_at))
 
     def _card_again(self, told: Escalation, stage: Stage) -> datetime | None:
-        """Levels told stay told. The next one waits for the card given, or for a new one if that ran out meanwhile."""
+        """Levels told stay told. The next one waits for the card given, or for it anew if it ran out meanwhile."""
         limit = self.incident.procedure.spec.card_limit or limit_of(stage.limit_n, stage.limit_unit)
         if told.card_due_at is None or limit is None or told.card_due_at > self.now:
             return told.card_due_at
-        return due_at(self.now, limit, self.reckoned.calendar)
+        due = due_at(self.now, limit, self.reckoned.calendar)
+        self.change_card(told, due, since=self.now, calendar_key=self.reckoned.key)
+        return due
+
+    def change_card(self, told: Escalation, due: datetime, *, since: datetime, calendar_key: str) -> None:
+        self.traces.row(told, "card_due_at", "card_since", "calendar_key")
+        told.card_due_at, told.card_since, told.calendar_key = due, since, calendar_key
+        self.new_cards.append(told)
 
     # --- writing ------------------------------------------------------------------------------------------------
     def _write(
@@ -274,6 +282,8 @@ class Clocks:
         for row in rows:
             row.history_seq = seq
         ClockEvent.objects.bulk_create(rows)
+        for card in self.new_cards:
+            card.save(update_fields=["card_due_at", "card_since", "calendar_key"])
         for cards, settled_at in self.cards:
             Escalation.objects.filter(pk__in=[card.pk for card in cards]).update(settled_at=settled_at)
 

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -78,8 +78,8 @@ def _tell_next(rows: Sequence[Incident], at: datetime) -> int:
         if rung is None:
             out.exhausted.append(row.pk)
             continue
-        card_due = None if rung.is_red else cards.due(row)
-        _write(out, _Told(row, rung, people.holder(rung), cards.mode(row), card_due, at))
+        card = None if rung.is_red else cards.card(row)
+        _write(out, _Told(row, rung, people.holder(rung), cards.mode(row), card, at))
     _save(out)
     return len(out.escalations)
 
@@ -135,6 +135,13 @@ class People:
         return held.member if held else None
 
 
+class Card(NamedTuple):
+    """Until when a level that is told should have acted, and the working time with which that was reckoned."""
+
+    due: datetime
+    calendar_key: str
+
+
 class Cards:
     """What the procedures say about going up, asked once per batch; card deadlines are computed once per limit."""
 
@@ -145,7 +152,7 @@ class Cards:
         self.own = self._limits_of_stages(
             row for row in rows if self.specs[row.procedure_id].card_limit is None
         )
-        self.known: dict[tuple[str, str, Limit], datetime] = {}
+        self.known: dict[tuple[str, str, Limit], Card] = {}
 
     def mode(self, row: Incident) -> str:
         unit = level_of(str(row.responsible_grid_id)) if row.responsible_grid_id else DEPARTMENT
@@ -166,7 +173,7 @@ class Cards:
             if it.number == stage[it.incident_id]
         }
 
-    def due(self, row: Incident, failed: Limit | None = None) -> datetime | None:
+    def card(self, row: Incident, failed: Limit | None = None) -> Card | None:
         """`failed`: the limit that was missed, where it is not that of the matter's own stage."""
         spec = self.specs[row.procedure_id]
         limit = spec.card_limit or failed or self.own.get(row.pk)
@@ -174,7 +181,8 @@ class Cards:
             return None
         key = (row.township_code, spec.calendar, limit)
         if key not in self.known:
-            self.known[key] = due_at(self.at, limit, Calendar.objects.of(row.township_code, spec.calendar))
+            reckoned = Calendar.objects.keyed(row.township_code, spec.calendar)
+            self.known[key] = Card(due_at(self.at, limit, reckoned.calendar), reckoned.key)
         return self.known[key]
 
 
@@ -186,7 +194,7 @@ class _Told:
     rung: Rung
     holder: Member | None
     mode: str
-    card_due: datetime | None
+    card: Card | None
     at: datetime
 
 
@@ -235,7 +243,9 @@ def _write(out: _Batch, told: _Told) -> None:
             is_red=rung.is_red,
             due_at=row.due_at or at,
             told_at=at,
-            card_due_at=told.card_due,
+            card_due_at=told.card.due if told.card else None,
+            card_since=at if told.card else None,
+            calendar_key=told.card.calendar_key if told.card else "",
             township_code=row.township_code,
             village_code=row.responsible_grid.village_code if row.responsible_grid else "",
             late_grid_id=row.responsible_grid_id,
@@ -260,7 +270,7 @@ def _write(out: _Batch, told: _Told) -> None:
         )
         for member, words in receivers
     ]
-    out.next_at[told.card_due].append(row.pk)
+    out.next_at[told.card.due if told.card else None].append(row.pk)
 
 
 def _save(out: _Batch) -> None:

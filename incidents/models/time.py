@@ -141,6 +141,8 @@ class Escalation(models.Model):
     due_at = models.DateTimeField()  # what was missed
     told_at = models.DateTimeField()
     card_due_at = models.DateTimeField(null=True)  # until when the level told should have acted
+    card_since = models.DateTimeField(null=True)  # from when that was reckoned
+    calendar_key = models.CharField(max_length=16, blank=True)  # and the WorkingTime with which
     settled_at = models.DateTimeField(null=True)  # the stage moved on
     township_code = models.CharField(max_length=9)
     village_code = models.CharField(max_length=12, blank=True)

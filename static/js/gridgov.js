@@ -97,6 +97,17 @@
   window.addEventListener("offline", showOffline);
   showOffline();
 
+  /* The numbers to call in danger are kept for when the network is away (numbers_worker.js), and forgotten with the login.
+     Browsers have this on https and on the machine itself only. */
+  const frame = document.querySelector("[data-keep-numbers]");
+  if ("serviceWorker" in navigator && frame) {
+    navigator.serviceWorker.register(frame.dataset.keepNumbers, { scope: "/" })
+      .then(() => navigator.serviceWorker.ready)
+      .then((registration) => registration.active.postMessage("keep"))
+      .catch(() => undefined);
+  }
+  if ("caches" in window && document.querySelector("[data-forget-numbers]")) caches.delete("numbers");
+
   /* Ticked rows bring the bar (templates/components/bulk_bar.html). */
   function updateBulk(form) {
     const boxes = [...form.querySelectorAll("input[name=ids]")];

@@ -10,7 +10,7 @@ from grids.models import CalendarYear
 from incidents import due
 from incidents.actions import NewProcedure, follow_years, publish_procedures, sweep
 from incidents.loop_check import breaches
-from incidents.models import AssistTask, ClockEvent, Incident, Stage, Transition
+from incidents.models import AssistTask, ClockEvent, Escalation, Incident, Stage, Transition
 from members.models import InboxMessage
 from tests.factories import login
 from tests.incidents.acting import do
@@ -183,3 +183,59 @@ def test_assisting_tasks_follow_the_year_too(town, new, clock):
         InboxMessage.objects.filter(member=task.member, key=f"{incident.pk}:year_imported:2027").count() == 1
     )
     assert again(incident).due_at == at("2026-12-30T19:00")
+
+
+def test_the_card_of_a_level_that_was_told_follows_the_year(town, new, clock):
+    clock("2026-12-28T10:00")
+    spec(
+        town,
+        limits={"group": {"n": 2, "unit": "working_days"}, "card": {"n": 2, "unit": "working_days"}},
+    )
+    incident = new()  # due on the 30th
+    clock("2026-12-30T10:01")
+    assert sweep() == 1
+    card = Escalation.objects.get(incident=incident)
+    assert card.card_due_at == again(incident).escalate_at == at("2027-01-01T10:01")
+    import_year(township_code=town.code, year=2027, days=NEW_YEAR)
+    card.refresh_from_db()
+    assert card.card_due_at == again(incident).escalate_at == at("2027-01-04T10:01")
+    assert again(incident).due_at == at("2026-12-30T10:00")  # that the stage is late stays
+    step = Transition.objects.get(incident=incident, action="year_imported")
+    assert step.data["cards"] == [
+        {"level": "village", "before": "2027-01-01 10:01", "after": "2027-01-04 10:01"}
+    ]
+    told = InboxMessage.objects.get(member=card.told_member, key=f"{incident.pk}:year_imported:2027:card")
+    assert (told.params["before"], told.params["after"]) == ("2027-01-01 10:01", "2027-01-04 10:01")
+    version = again(incident).version
+    CalendarYear.objects.filter(year=2027).update(followed_at=None)
+    follow_years()
+    assert again(incident).version == version  # once
+    clock("2027-01-01T10:02")
+    assert sweep() == 0
+    clock("2027-01-04T10:02")
+    assert sweep() == 1
+    assert Escalation.objects.filter(incident=incident).count() == 2
+    assert list(breaches()) == []
+
+
+def test_a_card_given_anew_follows_the_year_from_then(town, new, clock):
+    clock("2026-12-22T10:00")
+    spec(
+        town,
+        limits={"group": {"n": 1, "unit": "working_days"}, "card": {"n": 2, "unit": "working_days"}},
+    )
+    incident = new()
+    do(incident, town.worker, "accept")
+    do(again(incident), town.worker, "start")
+    clock("2026-12-23T10:01")
+    assert sweep() == 1  # until the 25th
+    do(again(incident), town.worker, "submit_result", note="已修")
+    clock("2026-12-30T10:00")
+    do(again(incident), town.village_head, "send_back", reason="未修好")
+    card = Escalation.objects.get(incident=incident)
+    assert again(incident).is_late
+    assert card.card_due_at == again(incident).escalate_at == at("2027-01-01T10:00")
+    import_year(township_code=town.code, year=2027, days=NEW_YEAR)
+    card.refresh_from_db()
+    assert card.card_due_at == again(incident).escalate_at == at("2027-01-04T10:00")
+    assert list(breaches()) == []

@@ -40,9 +40,9 @@ from incidents.models import (
     WebhookTarget,
 )  # fmt: skip
 from inspections.actions import record_patrol
-from members.exports import write_roster
 from members.actions import end_appointment, tell
 from members.enums import RoleCode
+from members.exports import write_roster
 from members.models import Appointment, Department, InboxMessage, Leave, NoticeChannel, Post
 from tests.factories import Town, fresh, township
 
