@@ -4,7 +4,7 @@ import hashlib
 import random
 import uuid
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any, NamedTuple
 
@@ -60,19 +60,25 @@ def way_of(incident: Incident, people: People, dice: random.Random, wanted: Way)
 
 def never_taken(township_code: str) -> dict[str, list[str]]:
     """Procedure -> its steps that no matter has taken, of the current versions in use."""
-    rows = Procedure.objects.filter(township=township_code, is_current=True, categories__is_active=True)
     taken = steps_taken(township_code)
-    found = {}
-    for row in rows.distinct().order_by("code"):
-        left = [step.code for step in row.spec.steps if (row.code, step.code) not in taken]
-        if left:
-            found[row.code] = left
-    return found
+    left: dict[str, list[str]] = {}
+    for procedure, step in in_use(township_code):
+        if (procedure, step) not in taken:
+            left.setdefault(procedure, []).append(step)
+    return left
 
 
-def steps_taken(township_code: str) -> set[tuple[str, str]]:
-    """(procedure, step) of everything that was done."""
+def in_use(township_code: str) -> list[tuple[str, str]]:
+    """(procedure, step) of the current versions in use."""
+    rows = Procedure.objects.filter(township=township_code, is_current=True, categories__is_active=True)
+    return [(row.code, step.code) for row in rows.distinct().order_by("code") for step in row.spec.steps]
+
+
+def steps_taken(township_code: str, since: datetime | None = None) -> set[tuple[str, str]]:
+    """(procedure, step) of everything that was done, or that was done since."""
     rows = Transition.objects.filter(township_code=township_code, data__has_key="step")
+    if since is not None:
+        rows = rows.filter(entered_at__gte=since)
     return set(rows.order_by().values_list("incident__procedure__code", "data__step").distinct())
 
 

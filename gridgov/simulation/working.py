@@ -17,7 +17,7 @@ from gridgov.common import clock
 from gridgov.common.errors import Conflict
 from gridgov.simulation import habits, matters
 from gridgov.simulation.people import People
-from gridgov.simulation.procedures import never_taken
+from gridgov.simulation.procedures import in_use, steps_taken
 from gridgov.simulation.seed import STEMS, SURNAMES
 from gridgov.simulation.steps import Matter, Step, next_step
 from grids.models import Calendar, Grid, Township
@@ -76,6 +76,8 @@ class Work:
         self.queue: list[tuple[datetime, int, Callable[[], None]]] = []
         self.planned = 0
         self.done: Counter[str] = Counter()
+        self.taken: set[tuple[str, str]] = set()
+        self.looked_at: datetime | None = None
         # How often each matter changed behind the back of the row that is kept for its next step.
         self.changes: Counter[uuid.UUID] = Counter()
 
@@ -95,11 +97,7 @@ class Work:
     def day(self, day: date) -> None:
         """One day in one transaction; what lies behind the end of the simulation never happens."""
         self.now = clock.start_of(day)
-        self.people.untaken = {
-            (procedure, step)
-            for procedure, steps in never_taken(self.people.township.code).items()
-            for step in steps
-        }
+        self._look_for_untaken()
         until = min(self.end, self.now + timedelta(days=1))
         self._plan_sweeps(day)
         self._plan_patrols(day)
@@ -110,6 +108,13 @@ class Work:
             what()
         self.now = until
         self._sweep()
+
+    def _look_for_untaken(self) -> None:
+        """Which steps nobody has taken up to now; after the first day only what is new is asked for."""
+        town, since = self.people.township.code, self.looked_at
+        self.taken |= steps_taken(town, since)
+        self.people.untaken = set(in_use(town)) - self.taken
+        self.looked_at = self.now
 
     def _plan_sweeps(self, day: date) -> None:
         for hour in SWEPT:

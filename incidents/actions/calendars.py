@@ -13,7 +13,7 @@ from django.utils.translation import gettext_noop
 
 from gridgov.common import clock
 from gridgov.common.errors import Conflict
-from gridgov.common.worktime import Entry, Kind, Limit, derive, due_at
+from gridgov.common.worktime import Entry, Kind, derive
 from grids.actions import completed
 from grids.models import CalendarYear, WorkingTime
 from incidents.actions.case import Case
@@ -75,7 +75,7 @@ class _Leaning:
     incident: Incident
     stages: list[Stage] = field(default_factory=list)
     tasks: list[AssistTask] = field(default_factory=list)
-    cards: list[tuple[Escalation, Limit]] = field(default_factory=list)  # of levels that were told
+    cards: list[tuple[Escalation, Entry]] = field(default_factory=list)  # of levels that were told
 
 
 def _leaning(ids: Sequence[UUID], year: int) -> list[_Leaning]:
@@ -92,19 +92,14 @@ def _leaning(ids: Sequence[UUID], year: int) -> list[_Leaning]:
     for task in tasks.select_related(*matter, "member").order_by("incident", "pk"):
         if year in task.reckoned(task.pauses).provisional:
             found.setdefault(task.incident_id, _Leaning(task.incident)).tasks.append(task)
-    for card, limit in _cards(reached):
-        if (
-            year
-            in derive(
-                [Entry(Kind.START, card.card_since, limit)], WorkingTime.objects.under(card.calendar_key)
-            ).provisional
-        ):
-            found.setdefault(card.incident_id, _Leaning(card.incident)).cards.append((card, limit))
+    for card, start in _cards(reached):
+        if year in derive([start], WorkingTime.objects.under(card.calendar_key)).provisional:
+            found.setdefault(card.incident_id, _Leaning(card.incident)).cards.append((card, start))
     return list(found.values())
 
 
-def _cards(reached: dict[str, Any]) -> Iterator[tuple[Escalation, Limit]]:
-    """Cards that still run, each with its limit: the procedure's, or that of the stage that failed."""
+def _cards(reached: dict[str, Any]) -> Iterator[tuple[Escalation, Entry]]:
+    """Cards that still run, each with its start and limit: the procedure's, or that of the stage that failed."""
     rows = Escalation.objects.filter(
         settled_at=None,
         card_due_at__gt=clock.now(),
@@ -126,8 +121,8 @@ def _cards(reached: dict[str, Any]) -> Iterator[tuple[Escalation, Limit]]:
     }
     for card in cards:
         limit = card.incident.procedure.spec.card_limit or own.get((card.incident_id, card.stage_number))
-        if limit is not None:
-            yield card, limit
+        if limit is not None and card.card_since is not None:
+            yield card, Entry(Kind.START, card.card_since, limit)
 
 
 def _reckon_again(leaning: _Leaning, year: int, keys: dict[str, str]) -> bool:
@@ -135,8 +130,8 @@ def _reckon_again(leaning: _Leaning, year: int, keys: dict[str, str]) -> bool:
     incident, town = leaning.incident, leaning.incident.township_code
     case = Case(incident, user=None, actor=None, action=YEAR_IMPORTED)
     before = incident.due_at
-    clocks = (*leaning.stages, *leaning.tasks, *(card for card, _limit in leaning.cards))
-    begun_with = [it.calendar_key for it in clocks]
+    begun_with = [stage.calendar_key for stage in leaning.stages] + [it.calendar_key for it in leaning.tasks]
+    begun_with += [card.calendar_key for card, _start in leaning.cards]
     keys |= {key: completed(key, township_code=town, year=year) for key in begun_with if key not in keys}
     for stage in leaning.stages:
         if stage.number == TOTAL_NUMBER:
@@ -152,7 +147,7 @@ def _reckon_again(leaning: _Leaning, year: int, keys: dict[str, str]) -> bool:
         (task.member, task.due_at, _complete_task(case, task, keys[task.calendar_key]))
         for task in leaning.tasks
     ]
-    cards = [_complete_card(case, card, limit, keys[card.calendar_key]) for card, limit in leaning.cards]
+    cards = [_complete_card(case, card, start, keys[card.calendar_key]) for card, start in leaning.cards]
     said: dict[str, Any] = {"before": local_minute(before), "after": local_minute(incident.due_at)}
     if cards:
         said["cards"] = [
@@ -170,13 +165,12 @@ def _reckon_again(leaning: _Leaning, year: int, keys: dict[str, str]) -> bool:
 
 
 def _complete_card(
-    case: Case, card: Escalation, limit: Limit, key: str
+    case: Case, card: Escalation, start: Entry, key: str
 ) -> tuple[Escalation, datetime | None]:
     """The level told has its time by the holidays; the next one is told when that has run out. With the time it had before."""
-    before = card.card_due_at
-    assert card.card_since is not None
-    due = due_at(card.card_since, limit, WorkingTime.objects.under(key))
-    case.change_card(card, due, since=card.card_since, calendar_key=key)
+    before, due = card.card_due_at, derive([start], WorkingTime.objects.under(key)).at
+    assert due is not None
+    case.change_card(card, due, since=start.at, calendar_key=key)
     incident = case.incident
     if incident.is_late and card.stage_number == incident.stage and incident.escalate_at == before:
         case.set(escalate_at=due)
