@@ -9,6 +9,7 @@ from gridgov.common import clock as gridgov_clock
 from gridgov.common.worktime import Calendar as WorkCalendar
 from grids.models import Calendar
 from grids.querysets import OFFICE, URGENT
+from incidents import rehearsal
 from incidents.actions import sweep
 from incidents.models import Incident, Procedure, Stage
 from incidents.rehearsal import rehearse_calendar, rehearse_procedure
@@ -94,6 +95,41 @@ def test_another_routing_counts_who_would_have_received_it(town, october, calend
     assert found.elsewhere == 3
 
 
+def test_what_was_passed_up_runs_as_one_clock_of_whoever_would_have_received_it(town, new, clock, calendars):
+    clock("2026-10-12T09:00")
+    incident = new()
+    clock("2026-10-13T09:00")
+    do(incident, town.worker, "escalate", reason="超出本组能力")
+    clock("2026-10-19T09:00")
+    do(incident, town.village_head, "settle", note="已处理")
+    clock("2026-11-23T09:00")
+    change = {"start": "village", "limits": limits(town, village={"n": 4, "unit": "working_days"})}
+    found = rehearsed(town, calendars, **change)
+    assert (found.clocks, found.elsewhere, found.fewer) == (2, 1, 1)
+    row = found.differences[0]
+    assert str(row.unit) == str(town.villages[0])
+    # four working days from the report, and it was there until the 19th
+    assert (row.before, row.after) == (at("2026-10-14T09:00"), at("2026-10-16T09:00"))
+    assert found.late_after == 1
+
+
+def test_without_a_check_its_clock_would_not_run(town, new, clock, calendars):
+    clock("2026-10-12T09:00")
+    incident = new()
+    for action, values in (("accept", {}), ("start", {}), ("submit_result", {"note": "已修"})):
+        do(incident, town.worker, action, **values)
+    clock("2026-11-23T09:00")
+    found = rehearsed(town, calendars, verify="none")
+    assert (found.elsewhere, found.fewer, found.is_same) == (1, 1, False)
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 500])
+def test_a_whole_month_is_read_chunk_by_chunk(town, october, calendars, monkeypatch, chunk):
+    monkeypatch.setattr(rehearsal, "CHUNK", chunk)
+    found = rehearsed(town, calendars, limits=limits(town, group={"n": 4, "unit": "working_hours"}))
+    assert (found.clocks, found.moved, found.capped) == (3, 3, False)
+
+
 def test_nothing_is_written(town, october, calendars):
     before = (list(Stage.objects.values().order_by("pk")), list(Incident.objects.values().order_by("pk")))
     rehearsed(town, calendars, limits=limits(town, group={"n": 1, "unit": "hours"}))
@@ -140,11 +176,11 @@ def test_queries_do_not_grow_with_matters(town, new, clock, calendars, django_as
     clock("2026-10-12T09:00")
     new()
     clock("2026-11-23T09:00")
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(5):
         assert rehearsed(town, calendars, limits=limits(town, group={"n": 1, "unit": "hours"})).clocks == 1
     clock("2026-10-12T09:00")
     for _n in range(4):
         new()
     clock("2026-11-23T09:00")
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(5):
         assert rehearsed(town, calendars, limits=limits(town, group={"n": 1, "unit": "hours"})).clocks == 5
