@@ -32,6 +32,7 @@ PROOFS = {
 # Proof -> what sets its size, and the module that starts servers of its own and kills them.
 LIVE = {
     "kills": ({"GRIDGOV_KILLS_REPORTS": "10000", "GRIDGOV_KILLS": "200"}, "tests.proofs.kills"),
+    "repeats": ({"GRIDGOV_REPEATS_REPORTS": "10000"}, "tests.proofs.repeats"),
     "beats": ({"GRIDGOV_BEATS_INCIDENTS": "5000", "GRIDGOV_BEATS_SECONDS": "3600"}, "tests.proofs.beats"),
 }
 WITHOUT_DATABASE = ("clock",)

@@ -7,7 +7,7 @@ import pytest
 from gridgov.common.enums import Channel
 from gridgov.common.errors import Conflict, Forbidden, Invalid, NotVisible
 from incidents.actions import NewProcedure, answer_feedback, publish_procedures
-from incidents.enums import Grade, PartRole, Source, Status
+from incidents.enums import Grade, PartRole, Purpose, Source, Status
 from incidents.loop_check import breaches
 from incidents.models import ClockEvent, FeedbackRequest, Incident, Part, Stage, Transition
 from members.models import InboxMessage
@@ -294,6 +294,17 @@ def test_result_sent_back_goes_on_with_the_time_already_used(town, new, clock):
 
 
 @pytest.mark.requirement("R68")
+def test_rework_does_not_go_on_with_a_clock_that_was_taken_back(town, new):
+    incident = do(new("dispute"), town.worker, "accept")
+    do(incident, town.worker, "start")
+    do(incident, town.worker, "submit_result", note="已谈")
+    handled = Stage.objects.get(incident=incident, purpose=Purpose.HANDLE)
+    do(incident, town.clerk, "hand_over", to=town.villages[1], reason="弄错了村")
+    do(incident, town.clerk, "undo")
+    incident = do(incident, town.village_head, "send_back", reason="没谈拢")
+    assert (incident.stage, incident.due_at) == (handled.number, handled.due_at)
+
+
 def test_requester_is_told_before_closing(town, new):
     incident = new(requester={"name": "甲", "phone": "13800000000"})
     incident = through(

@@ -1,5 +1,7 @@
 """Several people at one matter in the same moment: one is first, the others are told so, and nothing is written twice."""
 
+import hashlib
+import io
 import os
 import threading
 import uuid
@@ -9,12 +11,13 @@ import pytest
 from django.db import connections
 
 from gridgov.common.errors import Conflict, IdempotencyConflict
-from incidents.actions import answer_feedback, perform, report
+from incidents.actions import answer_feedback, attach, perform, report
 from incidents.loop_check import breaches
-from incidents.models import FeedbackRequest, Incident, Part, Stage, Transition
+from incidents.models import FeedbackRequest, Incident, Part, Stage, Transition, Upload
 from members.actions import end_appointment
 from members.models import InboxMessage
 from tests.factories import fresh, township
+from tests.proofs.phone import picture
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -241,3 +244,25 @@ def test_matters_pass_on_while_others_act_on_them(busy):
     )
     assert busy.worker.member.pk not in answering
     assert list(breaches()) == []
+
+
+def test_photo_and_its_report_that_come_at_once_find_each_other(busy, tmp_path, settings):
+    settings.MEDIA_ROOT = tmp_path
+    for number in range(8):
+        data, key = picture(number), uuid.uuid4()
+        users = [fresh(busy.worker), fresh(busy.worker)]
+
+        def work(index, data=data, key=key, users=users):
+            if index:
+                return arrived(busy, user=users[1], client_uuid=key)
+            return attach(
+                user=users[0],
+                client_uuid=uuid.uuid4(),
+                sha256=hashlib.sha256(data).hexdigest(),
+                file=io.BytesIO(data),
+                incident_client_uuid=key,
+            )
+
+        assert set(names(together(2, work))) == {"tuple", "Incident"}
+    assert not Upload.objects.filter(incident=None).exists()
+    assert Upload.objects.count() == 8

@@ -97,7 +97,8 @@ def to_follow_up(case: Case) -> None:
 def _send_back(case: Case, given: Given) -> None:
     to_handler(case)
     case.news = SENT_BACK
-    stage = Stage.objects.filter(incident=case.incident, purpose=Purpose.HANDLE).order_by("-number").first()
+    handled = Stage.objects.filter(incident=case.incident, purpose=Purpose.HANDLE, is_void=False)
+    stage = handled.order_by("-number").first()
     if (
         stage is None
     ):  # cannot happen while every result comes from a stage; the clock must not run without one
