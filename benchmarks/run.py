@@ -72,17 +72,18 @@ def prepare(size: int, *, waiting: bool = False) -> dict[str, Any]:
 
 
 def listing(who: str, name: str, times: int) -> dict[str, Any]:
-    """Milliseconds of one answered list, and its statements."""
+    """Milliseconds of one answered list, its statements and its rows."""
     asker = client(who)
     asked = {"q": _number_for(asker)} if name == "q" else FILTERS.get(name, {"q": name})
 
-    def ask() -> None:
+    def ask() -> int:
         answer = asker.get("/api/v1/incidents/", asked)
         assert answer.status_code == 200, answer.content
+        return len(answer.json()["results"])
 
-    sql = statements(ask)
+    sql, rows = statements(ask), ask()
     wall, cpu = median_of(ask, times=times)
-    return {"sql": sql, "ms": wall, "cpu": cpu}
+    return {"sql": sql, "ms": wall, "cpu": cpu, "rows": rows}
 
 
 def _number_for(asker: APIClient) -> str:
