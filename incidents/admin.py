@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import admin, messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.utils.decorators import method_decorator
@@ -24,14 +24,14 @@ from grids.admin import TownshipAdmin
 from grids.enums import Verb
 from grids.models import Calendar
 from grids.querysets import OFFICE, URGENT, condition, places_of
-from incidents.actions import NewProcedure, publish_procedures
+from incidents.actions import NewProcedure, discard_draft, keep_draft, publish_draft
 from incidents.forms import ActionForm
-from incidents.models import Category, Incident, Procedure, Transition
+from incidents.models import Category, Incident, Procedure, ProcedureDraft, Transition
 from incidents.permissions import may_see_requester, obligatory, owed_before_closing
 from incidents.querysets import RELATED
 from incidents.rehearsal import Rehearsal, rehearse_procedure
 from incidents.spec_form import SpecForm, said
-from incidents.step_form import steps_form
+from incidents.step_form import room_for_another, steps_form
 from incidents.templatetags.matters import time_left
 from incidents.views.matter import offers_for, people_near, take
 from incidents.views.procedures import diagram, level_names
@@ -283,38 +283,104 @@ class ProcedureAdmin(TownshipAdmin):
         publish = self.admin_site.admin_view(self.publish)
         return [path("<int:pk>/publish/", publish, name="incidents_procedure_publish"), *super().get_urls()]
 
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, obj: Any = None, **kwargs: Any
+    ) -> HttpResponse:
+        context["draft"] = _draft_of(obj)
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)  # type: ignore[misc]
+
     def publish(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """A copy to be changed; what changes is shown before it is published."""
+        """A copy to be changed; kept as a draft as often as wanted, and what changes is shown before it is published."""
         self._must_open(request)
-        procedure = self.get_object(request, str(pk))
-        user: Any = request.user
-        sent = request.POST if request.method == "POST" else None
-        steps = steps_form(procedure, sent)
-        form = SpecForm(sent, procedure=procedure, steps=steps if sent is not None else None)
-        if form.is_valid() and "confirm" in request.POST:
-            new = NewProcedure(
-                procedure.code, form.cleaned_data["name"], form.data_of_spec, based_on=procedure.version
-            )
-            try:
-                made = publish_procedures(township=procedure.township, procedures=[new], user=user)[0]
-            except DomainError as error:
-                show_refusal(form, error)
-            else:
-                messages.success(request, _("%(procedure)s is published.") % {"procedure": made})
-                return redirect("admin:incidents_procedure_change", made.pk)
+        base = self.get_object(request, str(pk))
+        draft = _draft_of(base)
+        if request.method != "POST" and draft is not None and draft.base_id != base.pk:
+            return redirect("admin:incidents_procedure_publish", draft.base_id)
+        newest = _current_of(base)
+        sent = request.POST if request.method == "POST" else _typed_before(draft)
+        steps = steps_form(base, sent)
+        # what was typed on an older version is compared with the one that it would replace
+        form = SpecForm(sent, procedure=base if sent is None else newest, steps=steps if sent else None)
+        done = self._done(request, base, form) if request.method == "POST" else None
+        if done is not None:
+            return done
+        right = form.is_bound and form.is_valid()
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "original": procedure,
-            "title": _("Change and publish: %(procedure)s") % {"procedure": procedure},
+            "original": base,
+            "title": _("Change and publish: %(procedure)s") % {"procedure": base},
             "form": form,
             "steps": steps,
-            "changes": form.changes if form.is_bound and form.is_valid() else None,
-            "way": _way(procedure, form),
-            "rehearsal": _rehearsed(procedure, form) if form.is_bound and form.is_valid() else None,
-            "links": not is_technical(user),
+            "newest": newest,
+            "draft": draft,
+            "draft_version": request.POST.get("draft", "") if request.POST else draft and draft.version,
+            "changes": form.changes if right else None,
+            "way": _way(newest, form),
+            "rehearsal": _rehearsed(newest, form) if right else None,
+            "links": not is_technical(request.user),
         }
         return render(request, "admin/incidents/procedure/publish.html", context)
+
+    def _done(self, request: HttpRequest, base: Procedure, form: SpecForm) -> HttpResponse | None:
+        """What the button says; None: the page comes again."""
+        user: Any = request.user
+        draft, over = _number(request, "draft"), _number(request, "over")
+        try:
+            if "keep" in request.POST:
+                keep_draft(base=base, typed=_typed(request, form), user=user, draft=draft)
+                messages.success(request, _("The draft is kept. Nothing goes by it until it is published."))
+                return redirect("admin:incidents_procedure_publish", base.pk)
+            if "discard" in request.POST:
+                discard_draft(base=base, draft=draft)
+                messages.success(request, _("The draft is discarded."))
+                return redirect("admin:incidents_procedure_change", _current_of(base).pk)
+            if "confirm" in request.POST and form.is_valid():
+                new = NewProcedure(
+                    base.code, form.cleaned_data["name"], form.data_of_spec, based_on=over or base.version
+                )
+                made = publish_draft(township=base.township, procedure=new, user=user, draft=draft)
+                messages.success(request, _("%(procedure)s is published.") % {"procedure": made})
+                return redirect("admin:incidents_procedure_change", made.pk)
+        except DomainError as error:
+            form.full_clean()
+            show_refusal(form, error)
+        return None
+
+
+def _draft_of(procedure: Procedure) -> ProcedureDraft | None:
+    drafts = ProcedureDraft.objects.filter(township=procedure.township_id, code=procedure.code)
+    return drafts.select_related("saved_by").first()
+
+
+def _current_of(procedure: Procedure) -> Procedure:
+    """The version that counts now; the same one where none does any more."""
+    versions = Procedure.objects.filter(township=procedure.township_id, code=procedure.code)
+    return versions.filter(is_current=True).first() or procedure
+
+
+def _number(request: HttpRequest, name: str) -> int | None:
+    given = request.POST.get(name, "")
+    return int(given) if given.isdecimal() else None
+
+
+def _typed(request: HttpRequest, form: SpecForm) -> dict[str, list[str]]:
+    """What was typed into the form and its steps, and nothing else of what was sent."""
+    own = {*form.fields, *(f"{name}_{part}" for name in form.fields for part in (0, 1))}
+    return {
+        name: [str(value) for value in values]
+        for name, values in request.POST.lists()
+        if name in own or name.startswith("steps-")
+    }
+
+
+def _typed_before(draft: ProcedureDraft | None) -> QueryDict | None:
+    if draft is None:
+        return None
+    sent = QueryDict(mutable=True)
+    for name, values in room_for_another(draft.typed).items():
+        sent.setlist(name, values)
+    return sent
 
 
 def _rehearsed(procedure: Procedure, form: SpecForm) -> Rehearsal:

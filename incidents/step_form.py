@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -71,8 +72,8 @@ class StepsForm(forms.BaseFormSet):  # type: ignore[type-arg]
     def __init__(self, *args: Any, procedure: Procedure, **options: Any) -> None:
         self.procedure = procedure
         options.setdefault("initial", [step.model_dump(mode="json") for step in procedure.spec.steps])
-        options["form_kwargs"] = {"choices": choices_for(procedure)}
         super().__init__(*args, **options | {"prefix": "steps"})
+        self.form_kwargs = {"choices": choices_for(procedure, added(procedure, self.data))}
 
     def clean(self) -> None:
         if any(self.errors):
@@ -118,9 +119,30 @@ def steps_form(procedure: Procedure, data: Any = None) -> StepsForm | None:
     return form
 
 
-def choices_for(procedure: Procedure) -> dict[str, Sequence[tuple[str, Any]]]:
-    steps = procedure.spec.steps
-    codes = [(step.code, step.name) for step in steps]
+def added(procedure: Procedure, data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(code, name) of the steps typed beside those of the procedure: the others may name them."""
+    known = {step.code for step in procedure.spec.steps}
+    codes = {name: code for name, code in data.items() if re.fullmatch(r"steps-\d+-code", name)}
+    return [
+        (code, str(data.get(f"{name.removesuffix('code')}name") or code))
+        for name, code in codes.items()
+        if code and code not in known
+    ]
+
+
+def room_for_another(typed: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """With an empty form at the end of the steps, where the last is filled in."""
+    total = (typed.get("steps-TOTAL_FORMS") or [""])[0]
+    last = int(total) - 1 if total.isdecimal() else -1
+    if any(any(typed.get(f"steps-{last}-{name}", ())) for name in ("code", "name")):
+        return {**typed, "steps-TOTAL_FORMS": [str(last + 2)]}
+    return dict(typed)
+
+
+def choices_for(
+    procedure: Procedure, further: Sequence[tuple[str, str]]
+) -> dict[str, Sequence[tuple[str, Any]]]:
+    codes = [*((step.code, step.name) for step in procedure.spec.steps), *further]
     actions = [(name, action_name(name)) for name in ACTIONS]
     levels = list(level_names(str(procedure.township_id)).items())
     rules = Rule.objects.filter(township=procedure.township_id).order_by("pk")

@@ -15,7 +15,13 @@ from incidents.actions.orders import change_order, drop_mapping, save_mapping
 from incidents.actions.people import add_party, record_answer, remove_party, reveal
 from incidents.actions.performing import perform
 from incidents.actions.posts import follow_posts, follow_succession
-from incidents.actions.publishing import NewProcedure, publish_procedures
+from incidents.actions.publishing import (
+    NewProcedure,
+    discard_draft,
+    keep_draft,
+    publish_draft,
+    publish_procedures,
+)
 from incidents.actions.reporting import report
 from incidents.actions.result import Outcome
 from incidents.actions.searching import index_waiting
@@ -37,6 +43,7 @@ __all__ = [
     "copied_notice",
     "correct_mediation",
     "discard",
+    "discard_draft",
     "drop_mapping",
     "follow_assisting",
     "follow_posts",
@@ -44,7 +51,9 @@ __all__ = [
     "follow_years",
     "index_waiting",
     "join",
+    "keep_draft",
     "perform",
+    "publish_draft",
     "publish_procedures",
     "record_answer",
     "record_call",

@@ -1,17 +1,18 @@
-"""New versions of procedures. A version is never edited: what runs keeps the one it began with."""
+"""New versions of procedures and what is kept for the next. A version is never edited: what runs keeps its own."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import gettext as _
 
-from gridgov.common import audit
+from gridgov.common import audit, clock
 from gridgov.common.enums import AuditKind
 from gridgov.common.errors import Conflict
 from gridgov.common.models import User
 from grids.models import Grid
-from incidents.models import Category, Procedure
+from incidents.models import Category, Procedure, ProcedureDraft
 
 
 class NewProcedure(NamedTuple):
@@ -48,6 +49,40 @@ def publish_procedures(
     return made
 
 
+@transaction.atomic
+def publish_draft(
+    *, township: Grid, procedure: NewProcedure, user: User | None = None, draft: int | None = None
+) -> Procedure:
+    """What was kept becomes a version. `draft`: the state of it that was looked at; what was kept later stays."""
+    made = publish_procedures(township=township, procedures=[procedure], user=user)[0]
+    ProcedureDraft.objects.filter(township=township, code=procedure.code, version=draft or 0).delete()
+    return made
+
+
+@transaction.atomic
+def keep_draft(
+    *, base: Procedure, typed: Mapping[str, list[str]], user: User, draft: int | None = None
+) -> None:
+    """One draft for each procedure of a township. `draft`: its state that was changed, None where there was none."""
+    values = {"base": base, "typed": dict(typed), "saved_by": user, "saved_at": clock.now()}
+    of = ProcedureDraft.objects.filter(township=base.township_id, code=base.code)
+    if draft is None:
+        _found, kept = ProcedureDraft.objects.get_or_create(
+            township_id=base.township_id, code=base.code, defaults=values
+        )
+    else:
+        kept = bool(of.filter(version=draft).update(version=F("version") + 1, **values))
+    if not kept:
+        raise _other_draft()
+
+
+@transaction.atomic
+def discard_draft(*, base: Procedure, draft: int | None) -> None:
+    of = ProcedureDraft.objects.filter(township=base.township_id, code=base.code)
+    if not of.filter(version=draft or 0).delete()[0]:
+        raise _other_draft()
+
+
 def _next(township: Grid, new: NewProcedure, before: Procedure | None) -> Procedure:
     if new.based_on is not None and (before is None or before.version != new.based_on):
         raise _overtaken()
@@ -61,6 +96,13 @@ def _next(township: Grid, new: NewProcedure, before: Procedure | None) -> Proced
     )
     procedure.clean()
     return procedure
+
+
+def _other_draft() -> Conflict:
+    return Conflict(
+        _("Somebody else has kept, published or discarded the draft meanwhile; please open it anew."),
+        code="other_draft",
+    )
 
 
 def _overtaken() -> Conflict:

@@ -1,7 +1,7 @@
 """Tables of the incidents room."""
 
 from incidents.models.assisting import AssistTask, AssistTold
-from incidents.models.catalogue import Category, Procedure
+from incidents.models.catalogue import Category, Procedure, ProcedureDraft
 from incidents.models.exchange import Delivery, PublicRequest, ServiceKey, WebhookTarget
 from incidents.models.history import CopiedNotice, Transition
 from incidents.models.incident import Incident, NumberSeries, Part, Upload
@@ -32,6 +32,7 @@ __all__ = [
     "Part",
     "Party",
     "Procedure",
+    "ProcedureDraft",
     "PublicRequest",
     "Requester",
     "Reveal",

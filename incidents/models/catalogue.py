@@ -3,6 +3,7 @@
 import json
 from functools import cached_property, lru_cache
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -53,6 +54,27 @@ class Procedure(models.Model):
     @cached_property
     def spec(self) -> ProcedureSpec:
         return _spec(json.dumps(self.data, sort_keys=True))
+
+
+class ProcedureDraft(models.Model):
+    """What a township has typed for the next version of a procedure, finished or not. Nothing acts by it."""
+
+    township = models.ForeignKey(Grid, models.CASCADE, related_name="+")
+    code = models.CharField(max_length=40)
+    base = models.ForeignKey(Procedure, models.CASCADE, related_name="+")  # the version it was begun from
+    # as the form sent it, field -> values: what does not pass the checks is no spec yet
+    typed = models.JSONField(default=dict)
+    version = models.PositiveIntegerField(default=1)
+    saved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    saved_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("draft of a procedure")
+        verbose_name_plural = _("drafts of procedures")
+        constraints = [models.UniqueConstraint(fields=["township", "code"], name="procedure_one_draft")]
+
+    def __str__(self) -> str:
+        return f"{self.base} · {self.version}"
 
 
 class Category(models.Model):

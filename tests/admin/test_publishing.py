@@ -5,7 +5,7 @@ from django.test import Client
 
 from gridgov.common.models import AuditEvent
 from incidents.actions import NewProcedure, perform, publish_procedures, report
-from incidents.models import Category, Incident, Procedure
+from incidents.models import Category, Incident, Procedure, ProcedureDraft
 from incidents.spec_form import KEPT, LABELS, LIMITS, VALUES, SpecForm, said
 from incidents.step_form import steps_form
 from incidents.workflow import LIMIT_KEYS, ProcedureSpec
@@ -228,3 +228,129 @@ def test_a_step_is_added_and_moved_and_one_taken_out(town, procedure):
     made = Procedure.objects.get(township=town.grid, code=procedure.code, is_current=True)
     added = next(step for step in made.spec.steps if step.code == "log")
     assert (added.parallel, added.owed, added.by) == (True, True, ("add_note",))
+
+
+# --- a draft -----------------------------------------------------------------------------------------------------
+
+
+def kept(client: Client, procedure: Procedure, **changed: object):
+    return client.post(address(procedure), sent(procedure, **changed) | {"keep": "1"})
+
+
+def of(procedure: Procedure) -> ProcedureDraft:
+    return ProcedureDraft.objects.get(township=procedure.township_id, code=procedure.code)
+
+
+def as_shown(page) -> dict[str, object]:
+    """What the browser would send of a page that shows a draft."""
+    data = {
+        name: values if len(values) > 1 else values[0] for name, values in page.context["form"].data.lists()
+    }
+    return data | {"draft": page.context["draft_version"]}
+
+
+def test_an_unfinished_draft_comes_back_with_what_is_wrong_and_nothing_goes_by_it(town, procedure):
+    answer = kept(login(Client(), town.clerk), procedure, **{"0-actor": "", "0-limit_0": 77})
+    assert (answer.status_code, answer["Location"]) == (302, address(procedure))
+    page = login(Client(), town.clerk).get(address(procedure))
+    text = page.content.decode()
+    assert "没有写明由谁办理" in text
+    assert 'value="77"' in text
+    assert page.context["changes"] is None
+    assert Procedure.objects.get(township=town.grid, code=procedure.code, is_current=True) == procedure
+    matter = report(
+        user=fresh(town.worker), grid=town.groups[0], category=town.categories["request"], description="x"
+    ).incident
+    assert (matter.procedure_id, matter.procedure.spec.steps) == (procedure.pk, procedure.spec.steps)
+    assert "csrfmiddlewaretoken" not in of(procedure).typed
+    assert "keep" not in of(procedure).typed
+
+
+def test_what_the_form_itself_refuses_is_kept_too(town, procedure):
+    client = login(Client(), town.clerk)
+    client.post(address(procedure), as_it_is(procedure, name="", limit_group_0="x") | {"keep": "1"})
+    page = client.get(address(procedure))
+    assert {"name", "limit_group"} <= set(page.context["form"].errors)
+
+
+def test_a_finished_draft_is_rehearsed_and_published_and_is_gone(town, procedure):
+    client = login(Client(), town.clerk)
+    kept(client, procedure, **{"0-actor": ""})
+    again = as_shown(client.get(address(procedure))) | {"steps-0-actor": "专职网格员"}
+    assert client.post(address(procedure), again | {"keep": "1"}).status_code == 302
+    page = client.get(address(procedure))
+    assert [str(change.label) for change in page.context["changes"]] == ["步骤“职责内办理”"]
+    assert page.context["rehearsal"] is not None
+    assert client.post(address(procedure), as_shown(page) | {"confirm": "1"}).status_code == 302
+    new = Procedure.objects.get(township=town.grid, code=procedure.code, is_current=True)
+    assert (new.version, new.spec.steps[0].actor) == (procedure.version + 1, "专职网格员")
+    assert not ProcedureDraft.objects.exists()
+
+
+def test_a_version_published_meanwhile_is_named_and_not_overwritten_silently(town, procedure):
+    client = login(Client(), town.clerk)
+    kept(client, procedure, **{"0-actor": "专职网格员"})
+    other = {**procedure.data, "feedback": "none"}
+    newer = publish_procedures(
+        township=town.grid, procedures=[NewProcedure(procedure.code, procedure.name, other)]
+    )[0]
+    opened = client.get(address(newer))
+    assert (opened.status_code, opened["Location"]) == (302, address(procedure))
+    page = client.get(address(procedure))
+    text = page.content.decode()
+    assert f"其间已发布第{newer.version}版" in text
+    assert {str(change.label) for change in page.context["changes"]} == {
+        "步骤“职责内办理”",
+        "办结前反馈诉求人",
+    }
+    refused = client.post(address(procedure), as_shown(page) | {"confirm": "1"})
+    assert refused.context["form"].non_field_errors()
+    assert Procedure.objects.get(township=town.grid, code=procedure.code, is_current=True) == newer
+    assert f'name="over" value="{newer.version}"' in text
+    deliberately = as_shown(page) | {"confirm": "1", "over": newer.version}
+    assert client.post(address(procedure), deliberately).status_code == 302
+    new = Procedure.objects.get(township=town.grid, code=procedure.code, is_current=True)
+    assert (new.version, new.spec.feedback) == (newer.version + 1, "requester")
+
+
+def test_a_draft_is_discarded(town, procedure):
+    client = login(Client(), town.clerk)
+    kept(client, procedure, **{"0-actor": "专职网格员"})
+    change = f"/admin/incidents/procedure/{procedure.pk}/change/"
+    assert "继续修改草稿" in client.get(change).content.decode()
+    answer = client.post(address(procedure), as_shown(client.get(address(procedure))) | {"discard": "1"})
+    assert (answer.status_code, answer["Location"]) == (302, change)
+    assert not ProcedureDraft.objects.exists()
+    assert not client.get(address(procedure)).context["form"].is_bound
+
+
+def test_of_two_who_change_a_draft_the_second_is_told(town, procedure):
+    first, second = login(Client(), town.clerk), login(Client(), town.admin)
+    kept(first, procedure, **{"0-actor": "甲"})
+    mine, yours = as_shown(first.get(address(procedure))), as_shown(second.get(address(procedure)))
+    assert second.post(address(procedure), yours | {"keep": "1", "steps-0-actor": "乙"}).status_code == 302
+    for button in ("keep", "discard"):
+        refused = first.post(address(procedure), mine | {button: "1", "steps-0-actor": "丙"})
+        assert refused.context["form"].non_field_errors()
+    assert kept(login(Client(), town.clerk), procedure).context["form"].non_field_errors()  # knew of none
+    assert of(procedure).typed["steps-0-actor"] == ["乙"]
+    assert of(procedure).saved_by == town.admin
+
+
+def test_a_draft_takes_a_second_new_step_and_others_may_name_it(town, procedure):
+    client, last = login(Client(), town.clerk), len(procedure.spec.steps)
+    new = {
+        f"{last}-code": "log", f"{last}-name": "记入台账", f"{last}-level": "group", f"{last}-actor": "网格员",
+        f"{last}-by": ["add_note"], f"{last}-parallel": "on", f"{last}-ORDER": 1,
+    }  # fmt: skip
+    kept(client, procedure, **new)
+    page = client.get(address(procedure))
+    assert len(page.context["steps"].forms) == last + 2
+    assert page.context["form"].is_valid()
+    assert ("log", "记入台账") in page.context["steps"].forms[0].fields["after"].choices
+
+
+def test_a_draft_is_for_who_may_publish(town, procedure):
+    for user in (town.village_head, town.assessor, town.worker):
+        assert kept(login(Client(), user), procedure).status_code == 404
+    assert not ProcedureDraft.objects.exists()
