@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -28,12 +28,15 @@ class Sought:
     place: str = ANY
 
     @property
-    def grams(self) -> list[str]:
-        needed = self.sight | self.works | {self.place}
-        for word in self.words:
-            needed |= word.handlers | word.places
-            needed |= {gram for grams in (*word.anywhere, *word.person) for gram in grams}
+    def of_words(self) -> list[str]:
+        needed = {
+            gram for word in self.words for grams in (*word.anywhere, *word.person) for gram in grams
+        }.union(*(word.handlers | word.places for word in self.words))
         return sorted(needed - {ANY})
+
+    @property
+    def of_scope(self) -> list[str]:
+        return sorted((self.sight | self.works | {self.place}) - {ANY} - set(self.of_words))
 
 
 def candidates(sought: Sought, start: int, *, backwards: bool) -> Iterator[int]:
@@ -46,22 +49,28 @@ def candidates(sought: Sought, start: int, *, backwards: bool) -> Iterator[int]:
     while at < len(blocks):
         some = blocks[at : at + width]
         at, width = at + width, width * TIMES
-        rows = _read(sought, some)
-        for block in some:
-            found, base = _Block(rows.get(block, {})).fitting(sought), block * BLOCK
+        rows = _read(sought.township, some, sought.of_words)
+        known = {block: _Block(rows[block]) for block in some if block in rows}
+        # Of most blocks nothing has a rare word: what one sees there need not be read.
+        hits = [block for block, its in known.items() if its.words(sought.words, EVERYTHING)]
+        for block, of_scope in _read(sought.township, hits, sought.of_scope).items():
+            known[block].rows |= of_scope
+        for block in hits:
+            found, base = known[block].fitting(sought), block * BLOCK
             if backwards:
                 yield from _rising(found & EVERYTHING << max(start - base + 1, 0), base)
             else:
                 yield from _falling(found & (1 << min(start - base, BLOCK)) - 1, base)
 
 
-def _read(sought: Sought, blocks: Iterable[int]) -> Mapping[int, dict[str, bytes | memoryview]]:
+def _read(
+    township: str, blocks: Sequence[int], grams: Sequence[str]
+) -> Mapping[int, dict[str, bytes | memoryview]]:
     found: dict[int, dict[str, bytes | memoryview]] = defaultdict(dict)
-    rows = SearchBlock.objects.filter(
-        township_code=sought.township, block__in=list(blocks), gram__in=sought.grams
-    )
-    for block, gram, matters in rows.values_list("block", "gram", "matters"):
-        found[block][gram] = matters
+    if blocks and grams:
+        rows = SearchBlock.objects.filter(township_code=township, block__in=blocks, gram__in=grams)
+        for block, gram, matters in rows.values_list("block", "gram", "matters"):
+            found[block][gram] = matters
     return found
 
 
@@ -73,21 +82,25 @@ class _Block:
         self.known: dict[str, int] = {ANY: EVERYTHING}
 
     def fitting(self, sought: Sought) -> int:
+        seen = self._bits(sought.place) & self._union(sought.sight)
+        return seen and seen & self.words(sought.words, self._union(sought.works))
+
+    def words(self, words: Sequence[Word], works: int) -> int:
+        """What has all of them; `works`: of which matters people are looked at."""
         found = EVERYTHING
-        for word in sought.words:
-            found &= self._word(word, sought.works)
+        for word in words:
+            found &= self._word(word, works)
             if not found:
                 return 0
-        return found & self._bits(sought.place) & self._union(sought.sight)
+        return found
 
-    def _word(self, word: Word, works: frozenset[str]) -> int:
+    def _word(self, word: Word, works: int) -> int:
         found = self._union(word.handlers) | self._union(word.places)
         for grams in word.anywhere:
             found |= self._all(grams)
-        person = 0
         for grams in word.person:
-            person |= self._all(grams)
-        return found | (person & self._union(works) if person else 0)
+            found |= works and self._all(grams) & works
+        return found
 
     def _bits(self, gram: str) -> int:
         if gram not in self.known:
