@@ -358,9 +358,13 @@ class Telephone:
     label: str
 
 
+def national_numbers() -> list[Telephone]:
+    return [Telephone("110", _("police")), Telephone("119", _("fire")), Telephone("120", _("ambulance"))]
+
+
 def emergency_numbers(township_code: str, *, named: bool = True) -> list[Telephone]:
     """Police, fire brigade, ambulance, and the duty telephone of now; two queries. `named`: with who is on duty."""
-    found = [Telephone("110", _("police")), Telephone("119", _("fire")), Telephone("120", _("ambulance"))]
+    found = national_numbers()
     shift = apps.get_model("members", "Shift")._default_manager.at(township_code, clock.now())
     known = apps.get_model("grids", "Township")._default_manager.filter(pk=township_code)
     office = known.values_list("duty_phone", flat=True).first() or ""

@@ -33,7 +33,7 @@ from members.exports import write_roster
 from members.forms import DutyPhoneForm, LeaveForm, RosterFileForm, RosterForm
 from members.imports import COLUMNS, RosterFile, read_roster
 from members.models import InboxMessage, Leave, Shift
-from members.querysets import emergency_numbers, standing_of
+from members.querysets import emergency_numbers, national_numbers, standing_of
 
 MOST_LEAVES = 20
 
@@ -243,10 +243,10 @@ def numbers(request: HttpRequest) -> HttpResponse:
     """Numbers to call, kept in the browser for when the network is away: so without anybody's name."""
     user: Any = request.user
     member = standing_of(user).member
-    if member is None:
-        raise PermissionDenied
-    town = Township.objects.select_related("grid").get(pk=member.township_code)
-    found = emergency_numbers(town.pk, named=False)
+    town, found = None, national_numbers()
+    if member is not None:
+        town = Township.objects.select_related("grid").get(pk=member.township_code)
+        found = emergency_numbers(town.pk, named=False)
     return render(request, "members/numbers.html", {"town": town, "numbers": found, "at": clock.now()})
 
 

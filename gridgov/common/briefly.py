@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, TypeVar
 
 from gridgov.common import clock
 
 Kept = TypeVar("Kept")
-FOR = 30.0  # seconds
+FOR = timedelta(seconds=30)
 
 
 class Briefly(Generic[Kept]):
@@ -20,17 +19,14 @@ class Briefly(Generic[Kept]):
 
     def __init__(self, ask: Callable[[], Kept]) -> None:
         self._ask = ask
-        self._kept: tuple[float, datetime, Kept] | None = None
+        self._kept: tuple[datetime, Kept] | None = None
         Briefly._all.append(self)
 
     def __call__(self) -> Kept:
-        now, passed = (
-            clock.now(),
-            time.monotonic(),
-        )  # other processes write in real time, whatever a clock shows
-        if self._kept is None or passed - self._kept[0] >= FOR or now < self._kept[1]:
-            self._kept = (passed, now, self._ask())
-        return self._kept[2]
+        now = clock.now()
+        if self._kept is None or not timedelta() <= now - self._kept[0] < FOR:
+            self._kept = (now, self._ask())
+        return self._kept[1]
 
     def forget(self) -> None:
         self._kept = None

@@ -16,7 +16,7 @@ from gridgov.common import images
 from gridgov.common.enums import FileKind
 from gridgov.common.errors import Forbidden, Invalid
 from gridgov.common.files import BadFile, clean_name, file_type
-from gridgov.common.turns import take_turn
+from gridgov.common.turns import take_turn, turn_of
 from incidents.actions.result import replay_of
 from incidents.models import Incident, Upload
 from incidents.permissions import may_send_files
@@ -63,7 +63,7 @@ def attach(
     try:
         with transaction.atomic():
             if incident_client_uuid is not None:
-                _take_turn(user, incident_client_uuid)
+                take_turn(turn_of_report(user, incident_client_uuid))
                 upload.incident = Incident.objects.filter(
                     reporter_user=user, client_uuid=incident_client_uuid
                 ).first()
@@ -113,15 +113,14 @@ def discard(*, upload: Upload) -> bool:
 
 
 def collect_waiting(*, user: User, incident: Incident) -> int:
-    """Attaches what was sent before its report; returns how many."""
-    _take_turn(user, incident.client_uuid)
+    """Attaches what was sent before its report, whose turn is taken; returns how many."""
     waiting = Upload.objects.filter(uploader=user, incident=None, incident_client_uuid=incident.client_uuid)
     return waiting.update(incident=incident)
 
 
-def _take_turn(user: User, report: UUID) -> None:
-    """A file and its report that are written in the same moment would not see each other."""
-    take_turn("report", user.pk, report)
+def turn_of_report(user: User, client_uuid: UUID) -> int:
+    """A file and its report that are written in the same moment would not see each other: they take turns."""
+    return turn_of("report", user.pk, client_uuid)
 
 
 def take_files(*, user: User, incident: Incident, client_uuids: Sequence[UUID], seq: int) -> None:

@@ -19,7 +19,7 @@ from grids.enums import Kind, Verb
 from grids.models import Calendar, Grid
 from grids.querysets import lineage, places_of
 from incidents.actions.case import ARRIVED, lead_part
-from incidents.actions.files import collect_waiting
+from incidents.actions.files import collect_waiting, turn_of_report
 from incidents.actions.numbers import next_number
 from incidents.actions.people import party_rows
 from incidents.actions.performing import perform
@@ -155,7 +155,9 @@ def _receive(incident: Incident, user: User, person: Any, happened_at: datetime 
     if incident.external_due is not None:
         incident.due_at = min(filter(None, (incident.due_at, incident.external_due)))
     incident.escalate_at = incident.due_at
-    incident.number = next_number(incident.township_code, incident.reported_at)
+    incident.number = next_number(
+        incident.township_code, incident.reported_at, turn=turn_of_report(user, incident.client_uuid)
+    )
     incident.save(force_insert=True)
     Stage.objects.bulk_create(stages)
     leaders = _leaders(incident) if spec.tells_leaders else []

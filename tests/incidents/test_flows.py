@@ -293,7 +293,6 @@ def test_result_sent_back_goes_on_with_the_time_already_used(town, new, clock):
     assert told(town.worker)[-1] == "%(number)s was sent back for rework: %(heading)s"
 
 
-@pytest.mark.requirement("R68")
 def test_rework_does_not_go_on_with_a_clock_that_was_taken_back(town, new):
     incident = do(new("dispute"), town.worker, "accept")
     do(incident, town.worker, "start")
@@ -305,6 +304,7 @@ def test_rework_does_not_go_on_with_a_clock_that_was_taken_back(town, new):
     assert (incident.stage, incident.due_at) == (handled.number, handled.due_at)
 
 
+@pytest.mark.requirement("R68")
 def test_requester_is_told_before_closing(town, new):
     incident = new(requester={"name": "甲", "phone": "13800000000"})
     incident = through(
