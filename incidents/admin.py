@@ -35,7 +35,7 @@ from incidents.step_form import room_for_another, steps_form
 from incidents.templatetags.matters import time_left
 from incidents.views.matter import offers_for, people_near, take
 from incidents.views.procedures import diagram, level_names
-from incidents.workflow import OTHER_ROWS, TRANSITIONS, ProcedureSpec
+from incidents.workflow import TRANSITIONS, ProcedureSpec
 
 MOST_AT_ONCE = 100  # as ids in an address
 
@@ -71,7 +71,7 @@ class HistoryInline(ScopedInline):
     fields = ("entered_at", "who", "what", "state", "note")
 
     def get_queryset(self, request: HttpRequest) -> Rows:
-        return super().get_queryset(request).select_related("actor").order_by("seq")
+        return super().get_queryset(request).select_related("actor", "incident__procedure").order_by("seq")
 
     @admin.display(description=gettext_lazy("who"))
     def who(self, row: Transition) -> str:
@@ -79,8 +79,7 @@ class HistoryInline(ScopedInline):
 
     @admin.display(description=gettext_lazy("what"))
     def what(self, row: Transition) -> str:
-        move = TRANSITIONS.get(row.action)
-        return str(move.done if move else OTHER_ROWS.get(row.action, row.action))
+        return row.label
 
     @admin.display(description=gettext_lazy("State"))
     def state(self, row: Transition) -> str:

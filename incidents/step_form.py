@@ -17,6 +17,7 @@ from incidents.spec_form import ARGUMENT_WORDS, LimitField
 from incidents.steps import CLOSE, REPORT, Steps, StepSpec, problems
 from incidents.views.procedures import action_name, level_names
 from incidents.workflow import STEP_ACTIONS
+from members.models import Post
 
 # What may be wrong with the steps as a whole.
 PROBLEMS: Mapping[str, Any] = {
@@ -33,7 +34,7 @@ ACTIONS = (
     "disapprove", "assist", "whistle", "arrive", "add_note", "remind", "supervise", "verify", "send_back", "feed_back",
     "return_visit", "close", "list_for_rectification",
 )  # fmt: skip
-MANY = ("by", "then", "sets", "requires", "after", "skip_by")
+MANY = ("posts", "by", "then", "sets", "requires", "after", "skip_by")
 
 
 class StepForm(forms.Form):
@@ -43,6 +44,7 @@ class StepForm(forms.Form):
     name = forms.CharField(label=gettext_lazy("name"), min_length=2, max_length=40)
     level = forms.ChoiceField(label=gettext_lazy("Where it is taken"))
     actor = forms.CharField(label=gettext_lazy("Who takes it"), max_length=40, required=False)
+    posts = forms.MultipleChoiceField(label=gettext_lazy("Only by holders of these posts"), required=False)
     by = forms.MultipleChoiceField(label=gettext_lazy("Taken by"))
     then = forms.MultipleChoiceField(label=gettext_lazy("and finished by"), required=False)
     sets = forms.MultipleChoiceField(label=gettext_lazy("Decides"), required=False)
@@ -54,6 +56,7 @@ class StepForm(forms.Form):
     limit = LimitField(label=gettext_lazy("Limit"))
     parallel = forms.BooleanField(label=gettext_lazy("Beside the others, at any time"), required=False)
     owed = forms.BooleanField(label=gettext_lazy("Must be done before closing"), required=False)
+    important = forms.BooleanField(label=gettext_lazy("Makes the matter an important one"), required=False)
     rule = forms.ChoiceField(label=gettext_lazy("Clause"), required=False)
 
     def __init__(self, *args: Any, choices: Mapping[str, Any], **options: Any) -> None:
@@ -147,8 +150,13 @@ def choices_for(
     levels = list(level_names(str(procedure.township_id)).items())
     rules = Rule.objects.filter(township=procedure.township_id).order_by("pk")
     asked = [(name, label) for name, label in ARGUMENT_WORDS.items()]
+    held = Post.objects.filter(township_code=procedure.township_id).order_by("title")
+    # what a step names already is kept, whether such a post is there or not
+    titles = dict.fromkeys([title for step in procedure.spec.steps for title in step.posts])
+    titles |= dict.fromkeys(held.values_list("title", flat=True).distinct())
     return {
         "level": [("", _("– choose –")), *levels],
+        "posts": [(title, title) for title in titles],
         "by": actions,
         "then": actions,
         "sets": asked,

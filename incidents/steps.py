@@ -39,6 +39,9 @@ class LimitSpec(BaseModel):
 class StepSpec(BaseModel):
     """One step. Taken by one of the actions in `by`; those in `then` may follow once it was, and finish it.
 
+    `important`: the matter is an important one from this step on.
+    `posts`: titles of the posts whose holders alone take it; where nobody holds one, whoever works there does.
+
     `sets` and `requires` are arguments that its actions cannot do without. `after`: steps that come first, unless the
     actor stands at a level in `skip_by` of such a step. `parallel`: beside the others, at any time; `owed`: before the
     matter may be closed (beside the others: once those in `after` were taken). Without `on_success` the next step follows.
@@ -49,6 +52,7 @@ class StepSpec(BaseModel):
     name: str = Field(min_length=2, max_length=40)
     level: str = Field(pattern=LEVEL)
     actor: str = Field("", max_length=40)
+    posts: tuple[str, ...] = ()
     by: tuple[str, ...] = Field(min_length=1)
     then: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
@@ -61,6 +65,7 @@ class StepSpec(BaseModel):
     on_overdue: OnOverdue | None = None
     parallel: bool = False
     owed: bool = False
+    important: bool = False
     rule: str = ""
 
     @property

@@ -288,6 +288,11 @@ class ProcedureSpec(BaseModel):
         """What the action is called in this procedure."""
         return self.words.get(action) or str(TRANSITIONS[action].label)
 
+    def said_of(self, action: str) -> str:
+        """What was done, as the verb of its sentence: the plan's own word, else ours."""
+        move = TRANSITIONS.get(action)
+        return self.words.get(action) or str(move.done if move else OTHER_ROWS.get(action, action))
+
     def limit_for(self, purpose: str, unit: str, *, dispatched: bool = False) -> Limit | None:
         """The limit of a stage: of the steps that the unit takes, else of its kind; `unit` is a level or `department`.
         None: no deadline (R74)."""

@@ -144,6 +144,14 @@ class Preset(Spec):
             for category in self.categories
             if category.procedure not in procedures
         ]
+        titles = {post.title for tier in self.tiers for post in tier.posts}
+        problems += [
+            f"no post {title} (named by step {step.code} of {procedure.code})"
+            for procedure in self.procedures
+            for step in procedure.spec.steps
+            for title in step.posts
+            if title not in titles
+        ]
         problems += [f"rule {it} is of another plan" for it in known if number_of(it) != self.number]
         problems += [
             f"rule {rule.id} cites more than fits" for rule in self.rules if len(rule.clause(self.title)) > 60

@@ -102,6 +102,8 @@ def _carry_out(
     if case.action == "accept":
         case = take_over_first(case)
     step = step_of(case.person, case.incident, TRANSITIONS[case.action])
+    if step is not None and step.important:
+        case.set(important=True)
     data = (MOVES[case.action](case, given) or {}) | ({"step": step.code} if step else {})
     row = case.save(
         client_uuid=client_uuid,

@@ -11,7 +11,6 @@ from grids.models import Grid
 from incidents.enums import Status
 from incidents.models.incident import Incident
 from incidents.querysets import TransitionQuerySet
-from incidents.workflow import OTHER_ROWS, TRANSITIONS
 from members.models import Department, Member
 
 
@@ -81,9 +80,8 @@ class Transition(Repeatable):
 
     @property
     def label(self) -> str:
-        """What was done, as a verb of the timeline."""
-        move = TRANSITIONS.get(self.action)
-        return str(move.done if move else OTHER_ROWS.get(self.action, self.action))
+        """What was done, as a verb of the timeline, in the words of the matter's procedure."""
+        return self.incident.procedure.spec.said_of(self.action)
 
 
 class CopiedNotice(Repeatable):

@@ -142,7 +142,26 @@ def narrowed(user: User, incident: Incident, move: Move) -> DomainError | None:
     step = step_of(user, incident, move)
     if step is None or step.parallel:
         return _not_named(user, incident, move)
-    return _out_of_turn(user, incident, move, step)
+    return _not_in_post(user, incident, step) or _out_of_turn(user, incident, move, step)
+
+
+def _not_in_post(user: User, incident: Incident, step: StepSpec) -> Forbidden | None:
+    """A step of certain posts is taken by who holds one and is there today, a deputy included. Where nobody does, the
+    step is open to whoever works there: a matter does not wait for a vacant post."""
+    if not step.posts:
+        return None
+    held = Appointment.objects.current().able().there().filter(post__title__in=step.posts)
+    code = place_at(step.level, str(incident.grid_id))
+    if code is None and incident.responsible_department_id is not None:
+        held = held.filter(post__department=incident.responsible_department_id)
+    else:
+        held = held.filter(post__grid=code or incident.responsible_grid_id)
+    members = set(held.values_list("member", flat=True))
+    member = standing_of(user).member
+    if not members or (member is not None and member.pk in members):
+        return None
+    text = _("“%(step)s” is taken by %(actor)s.") % {"step": step.name, "actor": "、".join(step.posts)}
+    return Forbidden(text, code="not_this_post", rule=step_rule(incident, step))
 
 
 def _not_named(user: User, incident: Incident, move: Move) -> DomainError | None:

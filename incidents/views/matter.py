@@ -292,7 +292,7 @@ def offers_for(
         )
     if refused is not None and refused[0] not in allowed:
         name, form = refused
-        offers.append(Offer(name, str(TRANSITIONS[name].label), form, is_open=True, refused=True))
+        offers.append(Offer(name, incident.procedure.spec.word_for(name), form, is_open=True, refused=True))
     return sorted(offers, key=lambda offer: (not offer.refused, not offer.is_main))
 
 
@@ -304,7 +304,7 @@ def _undo(incident: Incident, offers: list[Offer]) -> dict[str, Any] | None:
     step = incident.history.standing().latest("seq")  # type: ignore[attr-defined]
     return {
         "url": reverse("incidents:act", args=[incident.pk, UNDO]),
-        "label": _("Undo “%(action)s”") % {"action": TRANSITIONS[step.action].label},
+        "label": _("Undo “%(action)s”") % {"action": incident.procedure.spec.word_for(step.action)},
         "fields": [("client_uuid", uuid4()), ("version", incident.version)],
     }
 

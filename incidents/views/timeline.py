@@ -19,7 +19,7 @@ from incidents.enums import CategoryKind, Purpose, Status
 from incidents.models import Escalation, Incident, Stage, Transition
 from incidents.models.time import limit_of
 from incidents.views.outcomes import outcome
-from incidents.workflow import ASSIST_OVERDUE, OTHER_ROWS, OVERDUE, TRANSITIONS
+from incidents.workflow import ASSIST_OVERDUE, OTHER_ROWS, OVERDUE
 from members.models import Appointment
 
 STEP, CLOCK, PROBLEM, DONE = "step", "clock", "problem", "done"
@@ -90,9 +90,7 @@ def _entry(
 
 
 def _sentence(row: Transition, posts: Posts) -> str:
-    done = (
-        TRANSITIONS[row.action].done if row.action in TRANSITIONS else OTHER_ROWS.get(row.action, row.action)
-    )
+    done = row.label
     if row.actor is not None:
         unit = row.from_grid or row.from_department
         person = posts.named(row.actor, clock.local(row.entered_at).date(), unit, row.in_place_of)

@@ -1,7 +1,12 @@
 """Plan 3 (乡社会治安综合治理和矛盾纠纷调处方案), section 3.3, procedure by procedure, as its people would do it."""
 
-import pytest
+import re
 
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from gridgov.common import clock
 from incidents.models import Incident, Part, Transition
 from members.models import InboxMessage
 from tests.plans.walking import LATER, Walk
@@ -115,6 +120,37 @@ def test_the_report_upward_needs_the_written_opinion(walk, posted, director, com
     offered = {one["name"]: one for one in walk.read(director, row)["allowed_actions"]}
     assert "files" in offered["escalate"]["requires"]
     assert offered["escalate"]["rules"]["files"]["id"] == "P3-D5"
+
+
+@pytest.mark.requirement("R54")
+def test_it_is_reported_upward_by_the_director_of_security_alone(walk, posted, director, committees, office):
+    row = brought_to_the_village(walk, posted, director)
+    walk.act(committees, row, "start", responsible_person=str(committees.member.pk), deadline=LATER)
+    given = {"reason": "调不成", "files": [walk.file(committees, row)]}
+    assert "escalate" not in [one["name"] for one in walk.read(committees, row)["allowed_actions"]]
+    assert "村治保主任" in walk.refused(committees, row, "escalate", "not_this_post", "P3-D5", **given)["detail"]
+    assert walk.read(director, row)["important"] is False
+    walk.act(director, row, "escalate", reason="调不成", files=[walk.file(director, row)])
+    assert walk.step(office, row) == "assign"
+    assert walk.read(office, row)["important"] is True  # P3-M2: it must be reported at once
+
+
+def test_a_vacant_post_holds_nothing_up(walk, posted, director, committees):
+    row = brought_to_the_village(walk, posted, director)
+    walk.act(director, row, "start", responsible_person=str(committees.member.pk), deadline=LATER)
+    director.member.appointments.filter(post__title="村治保主任").update(until=clock.today())
+    walk.act(committees, row, "escalate", reason="调不成", files=[walk.file(committees, row)])
+
+
+def test_the_history_speaks_in_the_words_of_the_plan(walk, posted):
+    row = walk.report(posted, "dispute", walk.group)
+    walk.act(posted, row, "accept")
+    walk.act(posted, row, "start")
+    assert [one["label"] for one in walk.history(posted, row)][-1] == "开始调处"
+    client = Client()
+    client.force_login(posted)
+    page = client.get(reverse("incidents:detail", args=[row])).content.decode()
+    assert re.search(rf"{posted.member.name}[^<]*开始调处", page)
 
 
 def test_only_the_office_assigns_and_the_village_does_not_pass_it_down(walk, posted, director):
