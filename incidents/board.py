@@ -62,21 +62,33 @@ def _conditions(places: Sequence[Place]) -> dict[str, Q]:
     told = Escalation.objects.filter(incident=OuterRef("pk"), stage_number=OuterRef("stage"))
     passed = Transition.objects.standing().filter(incident=OuterRef("pk"), action="escalate")
     asked = Requester.objects.filter(incident=OuterRef("pk"))
-    visits = _procedures({place.code[:9] for place in places})
+    asked_in_a_twin = Requester.objects.filter(incident__merged_into=OuterRef("pk"))
+    answered = Transition.objects.standing().filter(incident=OuterRef("pk"), action="feed_back")
+    asking = _procedures({place.code[:9] for place in places})
     return {
         "open": Q(),
         "late": Q(is_late=True),
         "raised": Q(Exists(told)) | Q(Exists(passed)),
-        "feedback": Q(status=Status.VERIFIED, fed_back_at=None) & Q(Exists(asked)),
+        "feedback": Q(status=Status.VERIFIED, fed_back_at=None)
+        & (
+            Q(procedure__in=asking["requester"]) & (Q(Exists(asked)) | Q(Exists(asked_in_a_twin)))
+            | Q(procedure__in=asking["step"]) & ~Q(Exists(answered))
+        ),
         "visit": Q(status=Status.VERIFIED, visited_at=None)
-        & (Q(procedure__in=visits["all"]) | Q(procedure__in=visits["important"], important=True)),
+        & (Q(procedure__in=asking["all"]) | Q(procedure__in=asking["important"], important=True)),
     }
 
 
 def _procedures(towns: set[str]) -> dict[str, list[int]]:
-    """Those that ask for a return visit before closing."""
-    found: dict[str, list[int]] = {"all": [], "important": []}
+    """Those that ask for something before closing: an answer where somebody asked (`requester`), one always, as a step of
+    theirs (`step`), a return visit to `all` or to the `important` ones."""
+    found: dict[str, list[int]] = {"requester": [], "step": [], "all": [], "important": []}
     for procedure in Procedure.objects.filter(township__in=towns):
-        if procedure.spec.return_visit in found:
-            found[procedure.spec.return_visit].append(procedure.pk)
+        spec = procedure.spec
+        if spec.return_visit in found:
+            found[spec.return_visit].append(procedure.pk)
+        if spec.feedback in found:
+            found[spec.feedback].append(procedure.pk)
+        if any(step.owed and "feed_back" in step.by for step in spec.steps):
+            found["step"].append(procedure.pk)
     return found

@@ -1,5 +1,6 @@
 """The board of what is open by level, the ledger, and the times that are shown without being judged."""
 
+import re
 from io import BytesIO
 
 import openpyxl
@@ -10,7 +11,7 @@ from gridgov.common.errors import Forbidden
 from gridgov.common.models import AuditEvent
 from grids.enums import Verb
 from grids.querysets import places_of
-from incidents.actions import perform, report, sweep
+from incidents.actions import NewProcedure, perform, publish_procedures, report, sweep
 from incidents.board import behind, board
 from incidents.models import Incident
 from incidents.search.similar import root_causes
@@ -18,6 +19,7 @@ from inspections.actions import record_patrol
 from tests.factories import fresh, incident, login, township
 from tests.incidents.acting import do
 from tests.incidents.browsing import url_of
+from tests.plans.walking import Walk
 
 GROUP, VILLAGE, TOWNSHIP, DEPARTMENT = 15, 12, 9, 0
 
@@ -34,16 +36,22 @@ def test_board_counts_by_the_level_that_answers(town, new, clock):
     to_feed_back = incident(town, "verified", requester={"name": "甲", "phone": "", "wants_feedback": True})
     to_visit = incident(town, "verified", category="fire")
     incident(town, "closed")
-    found = board(sees(town.clerk))
-    assert found[GROUP]["open"] == 2  # one is the verified request, which the group closes
-    assert found[VILLAGE] == {"open": 1, "late": 0, "raised": 1, "feedback": 0, "visit": 0}
-    assert found[DEPARTMENT]["open"] == 1
-    assert sum(line["feedback"] for line in found.values()) == 1
-    assert sum(line["visit"] for line in found.values()) == 1
-    level = next(level for level, line in found.items() if line["visit"])
-    assert behind(sees(town.clerk), level, "visit") == [to_visit]
-    level = next(level for level, line in found.items() if line["feedback"])
-    assert behind(sees(town.clerk), level, "feedback") == [to_feed_back]
+    told = incident(town, "verified", requester={"name": "乙", "phone": "", "wants_feedback": True})
+    do(told, town.worker, "feed_back", note="已告知", channel="phone")  # awaits nothing but its close
+    assert board(sees(town.clerk)) == {
+        TOWNSHIP: {"open": 1, "late": 0, "raised": 0, "feedback": 0, "visit": 1},
+        VILLAGE: {"open": 1, "late": 0, "raised": 1, "feedback": 0, "visit": 0},
+        GROUP: {
+            "open": 3,
+            "late": 0,
+            "raised": 0,
+            "feedback": 1,
+            "visit": 0,
+        },  # the group closes its requests
+        DEPARTMENT: {"open": 1, "late": 0, "raised": 0, "feedback": 0, "visit": 0},
+    }
+    assert behind(sees(town.clerk), TOWNSHIP, "visit") == [to_visit]
+    assert behind(sees(town.clerk), GROUP, "feedback") == [to_feed_back]
     assert behind(sees(town.clerk), VILLAGE, "raised") == [raised]
     assert behind(sees(town.clerk), DEPARTMENT, "open") == [handled]
 
@@ -56,6 +64,60 @@ def test_board_counts_what_is_late_and_was_told_above(town, new, clock):
     found = board(sees(town.village_head))[GROUP]
     assert (found["late"], found["raised"]) == (1, 1)
     assert behind(sees(town.village_head), GROUP, "late") == [matter]
+
+
+@pytest.mark.requirement("R142")
+def test_board_counts_the_answer_owed_to_a_twins_requester(town, new):
+    twin = new(requester={"name": "甲", "phone": "", "wants_feedback": True})
+    main = incident(town, "verified")
+    do(twin, town.village_head, "merge", into=main)
+    assert behind(sees(town.clerk), GROUP, "feedback") == [main]
+
+
+@pytest.mark.requirement("R142")
+def test_board_counts_no_answer_where_the_procedure_asks_for_none(town, new):
+    procedure = town.categories["request"].procedure
+    publish_procedures(
+        township=town.grid,
+        procedures=[NewProcedure(procedure.code, "改", {**procedure.data, "feedback": "none"})],
+    )
+    town.categories["request"].refresh_from_db()
+    incident(town, "verified", requester={"name": "甲", "phone": "", "wants_feedback": True})
+    assert board(sees(town.clerk))[GROUP] == {"open": 1, "late": 0, "raised": 0, "feedback": 0, "visit": 0}
+
+
+@pytest.mark.requirement("R142")
+def test_board_counts_the_report_back_that_the_plan_owes(db):
+    """Plan 7: what came from above is reported back, though nobody of the place asked."""
+    walk = Walk(7)
+    town, director = walk.by("镇政府值班员"), walk.by("村（居）委会主任", walk.village)
+    row = walk.report(town, "assigned", walk.village, source="above", external_no="县交办1号")
+    walk.act(town, row, "accept")
+    walk.act(town, row, "dispatch", to={"grid": walk.village.code})
+    walk.act(director, row, "start")
+    walk.act(director, row, "submit_result", note="已完成。")
+    assert board(sees(town))[VILLAGE]["feedback"] == board(sees(town))[TOWNSHIP]["feedback"] == 0
+    walk.act(town, row, "verify")
+    assert [str(one.pk) for one in behind(sees(town), TOWNSHIP, "feedback")] == [row]
+    walk.act(town, row, "feed_back", note="已向县里报告完成情况。", channel="paper")
+    assert board(sees(town))[TOWNSHIP] == {"open": 1, "late": 0, "raised": 0, "feedback": 0, "visit": 0}
+
+
+@pytest.mark.requirement("R142")
+def test_board_page_shows_the_figures_line_by_line(client, town, new):
+    do(new(), town.worker, "escalate", reason="够不着")
+    new()
+    login(client, town.clerk)
+    page = client.get("/incidents/board/").text
+    body = page.partition("<tbody>")[2].partition("</tbody>")[0]
+    shown = [re.findall(r">([^<>\s][^<>]*)<", line) for line in body.split("</tr>")[:-1]]
+    assert shown == [
+        ["乡镇", "0", "0", "0", "0", "0"],
+        ["村（社区）", "1", "0", "1", "0", "0"],
+        ["组（片）", "1", "0", "0", "0", "0"],
+        ["站所", "0", "0", "0", "0", "0"],
+        ["合计", "2", "0", "1", "0", "0"],
+    ]
 
 
 def test_board_holds_only_what_one_sees_by_place(client, town, new):
@@ -106,6 +168,17 @@ def test_problem_is_screened_listed_analysed_entered_and_solved(client, town, cl
     do(rows[1], town.village_head, "list_for_rectification", reason="需添置清运车")
     login(client, town.clerk)
     lines = ledger(client)
+    assert lines[0][:9] == (
+        "编号",
+        "上报时间",
+        "来源",
+        "网格",
+        "类别",
+        "标题",
+        "责任单位",
+        "状态",
+        "到期时间",
+    )
     assert sorted(line[0] for line in lines[1:]) == [row.number for row in rows]
     states = {line[0]: (line[7], line[10], line[13]) for line in lines[1:]}
     assert states[rows[0].number] == ("已办结", "", "已清运")
