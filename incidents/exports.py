@@ -115,7 +115,7 @@ def write_ledger(file: BinaryIO, *, user: User, filters: ListFilters) -> int:
     said = replies_to(rows)
     headers = [
         _("Number"), _("Reported at"), _("Source"), _("Grid"), _("Category"), _("Title"), _("Responsible unit"), _("State"),
-        _("Due"), _("late"), _("on the rectification list"), _("Closed at"), _("From report to now or end"), _("Result"),
+        _("due"), _("late"), _("on the rectification list"), _("Closed at"), _("From report to now or end"), _("Result"),
     ]  # fmt: skip
     return write_plain(file, headers=headers, rows=(_in_ledger(row, said.get(row.pk, "")) for row in rows))
 

@@ -12,6 +12,7 @@ from gridgov.common.worktime import Limit, Unit
 from incidents.due import limit_text, moment
 from incidents.enums import Card
 from incidents.models import Transition
+from incidents.steps import REPORT
 from incidents.workflow import (
     CALLED,
     MERGED_IN,
@@ -127,7 +128,14 @@ def _about(data: Data) -> str:
     return _(": %(about)s") % {"about": data.get("about", "")}
 
 
+def _reported(data: Data) -> str:
+    """Which posts heard of it at once, where the procedure says so."""
+    told = data.get("told", ())
+    return _("; told at once: %(posts)s") % {"posts": "、".join(told)} if told else ""
+
+
 SAYINGS: Mapping[str, Callable[[Data], str]] = {
+    REPORT: _reported,
     PHONE_REPORT: _telephoned,
     CALLED: _called,
     "return_visit": _visit,

@@ -1,7 +1,9 @@
 """Plan 3 (乡社会治安综合治理和矛盾纠纷调处方案), section 3.3, procedure by procedure, as its people would do it."""
 
 import re
+from io import BytesIO
 
+import openpyxl
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -9,6 +11,7 @@ from django.urls import reverse
 from gridgov.common import clock
 from incidents.models import Incident, Part, Transition
 from members.models import InboxMessage
+from tests.factories import client_for, fresh
 from tests.plans.walking import LATER, Walk
 
 pytestmark = pytest.mark.django_db
@@ -85,6 +88,36 @@ def test_a_dispute_settled_in_the_group_is_closed_and_counted(walk, posted, dire
     assert [str(one.pk) for one in counted] == [row]
 
 
+@pytest.mark.requirement("R58")
+def test_what_the_group_settled_stands_in_the_figures_of_village_and_township(walk, posted, director, office):
+    settled, still_open = (walk.report(posted, "dispute", walk.group) for _n in range(2))
+    walk.act(posted, settled, "settle", note="两家握手言和。")
+    number = {row: walk.read(posted, row)["number"] for row in (settled, still_open)}
+    ledger = page(
+        director, "/incidents/ledger/?category=dispute"
+    )  # the director keeps the month's statistics
+    lines = openpyxl.load_workbook(BytesIO(ledger.content)).active.iter_rows(min_row=2, values_only=True)
+    assert {line[0]: (line[7], line[13] or "") for line in lines} == {
+        number[settled]: ("已办结", "两家握手言和。"),
+        number[still_open]: ("待受理", ""),
+    }
+    closed = page(director, "/incidents/ledger/?category=dispute&status=closed")
+    assert openpyxl.load_workbook(BytesIO(closed.content)).active.max_row == 2
+    desk = page(office, "/").context
+    assert desk["trend"]["rows"][0][1:] == (2, 1)  # today: reported, closed
+    month = {row.grid: (row.figure.numerator, row.figure.denominator) for row in desk["villages"]["rows"]}
+    assert month == {
+        walk.village: (1, 1),
+        walk.village2: (0, 0),
+    }  # this month's: on time, ended with a deadline
+
+
+def page(user, address):
+    client = Client()
+    client.force_login(fresh(user))
+    return client.get(address)
+
+
 def brought_to_the_village(walk, posted, director):
     row = walk.report(posted, "dispute", walk.group, escalate=True)
     walk.act(director, row, "accept")
@@ -128,7 +161,9 @@ def test_it_is_reported_upward_by_the_director_of_security_alone(walk, posted, d
     walk.act(committees, row, "start", responsible_person=str(committees.member.pk), deadline=LATER)
     given = {"reason": "调不成", "files": [walk.file(committees, row)]}
     assert "escalate" not in [one["name"] for one in walk.read(committees, row)["allowed_actions"]]
-    assert "村治保主任" in walk.refused(committees, row, "escalate", "not_this_post", "P3-D5", **given)["detail"]
+    assert (
+        "村治保主任" in walk.refused(committees, row, "escalate", "not_this_post", "P3-D5", **given)["detail"]
+    )
     assert walk.read(director, row)["important"] is False
     walk.act(director, row, "escalate", reason="调不成", files=[walk.file(director, row)])
     assert walk.step(office, row) == "assign"
@@ -151,6 +186,50 @@ def test_the_history_speaks_in_the_words_of_the_plan(walk, posted):
     client.force_login(posted)
     page = client.get(reverse("incidents:detail", args=[row])).content.decode()
     assert re.search(rf"{posted.member.name}[^<]*开始调处", page)
+
+
+@pytest.mark.requirement("R54")
+def test_only_an_opinion_of_the_villages_own_on_this_dispute_goes_up(walk, posted, director, committees):
+    row = brought_to_the_village(walk, posted, director)
+    walk.act(director, row, "start", responsible_person=str(committees.member.pk), deadline=LATER)
+    other = walk.report(director, "dispute", walk.village)
+    body = walk.refused(director, row, "escalate", "invalid_arguments", "P3-D5", reason="调不成", files=[])
+    assert set(body["errors"]) == {"files"}
+    for wrong in (walk.file(director, other), walk.file(posted, row), "00000000-0000-4000-8000-000000000054"):
+        walk.refused(director, row, "escalate", "unknown_file", None, reason="调不成", files=[wrong])
+    assert walk.read(director, row)["responsible"]["grid"] == walk.village.code
+
+
+@pytest.mark.requirement("R54")
+def test_the_opinion_goes_up_with_the_report_and_the_office_reads_it(
+    walk, posted, director, committees, office
+):
+    row = brought_to_the_village(walk, posted, director)
+    walk.act(director, row, "start", responsible_person=str(committees.member.pk), deadline=LATER)
+    opinion = walk.file(director, row)
+    walk.act(director, row, "escalate", reason="村里调不成。", files=[opinion])
+    read = walk.read(office, row)
+    assert (read["responsible"]["grid"], read["status"]) == (walk.town.pk, "reported")
+    told = walk.history(office, row)[-1]
+    assert (told["action"], told["actor"]["name"]) == ("escalate", director.member.name)
+    (sent,) = [one for one in read["uploads"] if one["step"] == told["seq"]]  # with this very step
+    assert (sent["client_uuid"], sent["kind"]) == (opinion, "document")
+    opened = client_for(office).get(sent["url"])
+    assert (opened.status_code, b"".join(opened.streaming_content)[:5]) == (200, b"%PDF-")
+
+
+@pytest.mark.requirement("R54")
+def test_a_report_of_the_villages_own_does_not_go_up_past_the_opinion(walk, director):
+    """Passing it up in the same call is not a way round: it must be studied first, and nothing is kept of the attempt."""
+    answer = walk.send(director, "dispute", walk.village, escalate=True)
+    assert (answer.status_code, answer.json()["code"], answer.json()["rule"]["id"]) == (
+        409,
+        "step_first",
+        "P3-D3",
+    )
+    assert not Incident.objects.exists()
+    row = walk.report(director, "dispute", walk.village)
+    walk.refused(director, row, "hand_over", "wrong_target", None, to={"grid": walk.town.pk}, reason="给乡里")
 
 
 def test_only_the_office_assigns_and_the_village_does_not_pass_it_down(walk, posted, director):
@@ -176,9 +255,12 @@ def test_the_office_assigns_with_case_leader_unit_and_deadline(walk, posted, dir
     walk.refused(
         office, row, "dispatch", "unknown_member", None, to=justice, case_leader=nobody, deadline=LATER
     )
-    walk.act(
+    sent = walk.act(
         office, row, "dispatch", to={"grid": walk.village2.code}, case_leader=leader(walk), deadline=LATER
     )
+    assert (sent["responsible"]["grid"], sent["due_at"]) == (walk.village2.code, LATER)
+    leads = Part.objects.get(incident=row, role="case_leader", until=None)
+    assert str(leads.member_id) == leader(walk)
     walk.act(walk.by("村治保主任", walk.village2), row, "start")
 
 
@@ -204,6 +286,8 @@ def test_a_major_dispute_is_reported_with_its_forecast_and_handled_at_once(walk,
     answer = walk.send(posted, "dispute_major", walk.group)
     assert (answer.status_code, answer.json()["rule"]["id"]) == (400, "P3-M1")
     assert set(answer.json()["errors"]) == {"trend_forecast"}
+    answer = walk.send(posted, "dispute_major", walk.group, trend_forecast="可能升级。", description=" ")
+    assert (answer.status_code, set(answer.json()["errors"])) == (400, {"description"})  # the facts
     row = walk.report(posted, "dispute_major", walk.group, trend_forecast="可能有二十人到场。")
     read = walk.read(office, row)
     assert (read["important"], read["status"], read["extra"]) == (
@@ -240,6 +324,33 @@ def test_a_major_dispute_tells_committee_and_government(walk, posted):
         assert (
             InboxMessage.objects.filter(member=walk.by(title).member, link=f"/incidents/{row}/").count() == 1
         )
+
+
+@pytest.mark.requirement("R57")
+def test_who_was_told_of_a_major_dispute_stands_in_its_story(walk, posted, office):
+    row = walk.report(posted, "dispute_major", walk.group, trend_forecast="可能升级。")
+    story = page(office, f"/incidents/{row}/").content.decode()
+    assert "；已报告：徐庄镇 乡党委主要负责人、徐庄镇 乡政府主要负责人" in story
+
+
+@pytest.mark.requirement("R57")
+@pytest.mark.parametrize(
+    "category", ["dispute", "dispute_complex", "dispute_cross", "policy", "security_hazard"]
+)
+def test_of_other_matters_committee_and_government_are_not_told(walk, posted, office, category):
+    row = walk.report(posted, category, walk.group)
+    told = [walk.by(title).member.pk for title in ("乡党委主要负责人", "乡政府主要负责人")]
+    assert not InboxMessage.objects.filter(member__in=told, link=f"/incidents/{row}/").exists()
+    assert "已报告" not in page(office, f"/incidents/{row}/").content.decode()
+
+
+@pytest.mark.requirement("R71")
+def test_only_what_must_be_reported_and_what_a_leader_takes_on_is_urgent(walk, posted, office):
+    urgent = set()
+    for code in walk.categories():
+        row = walk.report(posted, code, walk.group, trend_forecast="可能升级。")
+        urgent |= {code} if walk.read(office, row)["important"] else set()
+    assert urgent == {"dispute_major", "dispute_complex"}
 
 
 def test_a_major_dispute_is_not_closed_before_somebody_went_there(walk, posted, director, office):
@@ -287,6 +398,40 @@ def test_a_misunderstood_policy_goes_to_the_office_in_charge(walk, posted, offic
     walk.act(civil, row, "submit_result", note="当面讲明政策。")
     walk.act(office, row, "verify")
     walk.finish(office, row)
+
+
+@pytest.mark.requirement("R81")
+def test_the_office_in_charge_alone_explains_and_its_explanation_stands(walk, posted, director, office):
+    """From the group straight to the township, from there to one department: nobody on the way settles it."""
+    row = walk.report(posted, "policy", walk.group)
+    assert walk.read(office, row)["responsible"]["grid"] == walk.town.pk
+    for user in (posted, director):
+        walk.refused(user, row, "settle", "forbidden", None, note="不用管")
+    walk.refused(office, row, "settle", "not_in_procedure", "P3-C2", note="不用管")
+    walk.act(office, row, "accept")
+    civil, justice = walk.officer("民政办"), walk.officer("司法所")
+    sent = walk.act(office, row, "dispatch", to=walk.department("民政办"))
+    assert (sent["responsible"]["department"], sent["responsible"]["member"]["name"]) == (
+        walk.department("民政办")["department"],
+        civil.member.name,
+    )
+    link = f"/incidents/{row}/"
+    assert InboxMessage.objects.filter(member=civil.member, link=link).exists()
+    assert not InboxMessage.objects.filter(member=justice.member, link=link).exists()
+    assert walk.call(justice, row, "start").status_code == 404
+    walk.act(civil, row, "start")
+    for user in (posted, director, office):
+        assert walk.call(user, row, "submit_result", note="讲过了").json()["code"] == "forbidden"
+    body = walk.refused(civil, row, "submit_result", "invalid_arguments", None)
+    assert set(body["errors"]) == {"note"}
+    walk.act(civil, row, "submit_result", note="逐条讲了低保标准。")
+    explained = [one for one in walk.history(posted, row) if one["action"] == "submit_result"]
+    assert [(one["step"]["code"], one["note"], one["actor"]["name"]) for one in explained] == [
+        ("explain", "逐条讲了低保标准。", civil.member.name)
+    ]
+    walk.act(office, row, "verify")
+    walk.finish(office, row)
+    assert walk.steps(office, row) == ["assign", "explain", "explain"]
 
 
 @pytest.mark.requirement("R52")
