@@ -65,6 +65,33 @@ def test_lead_closes_when_each_assisting_unit_has_reported(town, led):
     assert list(breaches()) == []
 
 
+@pytest.mark.requirement("R59")
+def test_lead_that_took_it_on_closes_and_no_assisting_unit_can(town):
+    """The first village leads a dispute that touches the second and a department: only it hands in the result and closes."""
+    matter = incident(town, "accepted", user=town.village_head, grid=town.villages[0], category="dispute")
+    matter = do(matter, fresh(town.village_head), "assist", assisting=[town.villages[1], town.departments[1]])
+    assert matter.responsible_grid == town.villages[0]
+    assert AssistTask.objects.filter(incident=matter, done_at=None).count() == 2
+    others = [fresh(town.village_head2), fresh(task_of(matter, town.departments[1]).member.user)]
+    matter = do(matter, fresh(town.village_head), "start")
+    for user in others:
+        with pytest.raises(Forbidden):
+            do(matter, user, "submit_result", note="我们办好了")
+    matter = do(matter, others[0], "submit_assist", note="本村一方同意")
+    matter = do(matter, fresh(town.village_head), "submit_result", note="签了协议")
+    matter = do(matter, fresh(town.clerk), "verify")
+    with pytest.raises(Invalid) as refused:
+        do(matter, fresh(town.village_head), "close")
+    assert refused.value.code == "submit_assist_required"
+    matter = do(matter, others[1], "submit_assist", note="界址已测")
+    for user in others:
+        with pytest.raises(Forbidden):
+            do(matter, user, "close")
+    closed = do(matter, fresh(town.village_head), "close")
+    assert (closed.status, closed.closed_at is not None) == ("closed", True)
+    assert list(breaches()) == []
+
+
 def test_each_has_its_own_clock_and_is_told(town, led):
     village, department = (task_of(led, unit) for unit in (town.villages[1], town.departments[1]))
     limit = led.procedure.spec.limits["department"]
@@ -260,6 +287,23 @@ def test_assignee_passes_nothing_sideways(town):
     do(matter, fresh(town.village_head), "hand_over", to=town.groups[0], reason="在一组")
     row = Transition.objects.filter(incident=matter).latest("seq")
     assert (row.from_grid, row.to_grid, row.note) == (town.groups[1], town.groups[0], "在一组")
+
+
+@pytest.mark.requirement("R60")
+def test_department_passes_nothing_to_another_department(town):
+    matter = do(
+        incident(town, "accepted", category="fire"), fresh(town.clerk), "dispatch", to=town.department
+    )
+    officer = fresh(town.officer)
+    assert not allowed_names(officer, matter) & {"dispatch", "hand_over"}
+    for action, arguments in (
+        ("dispatch", {"to": town.departments[1]}),
+        ("hand_over", {"to": town.villages[1], "reason": "不归我们"}),
+    ):
+        with pytest.raises(Forbidden):
+            do(matter, officer, action, **arguments)
+    matter = do(matter, officer, "escalate", reason="超出职责")
+    assert matter.responsible_grid == town.grid
 
 
 def test_worker_keeps_sight_and_word_after_hand_over_and_escalation(town):

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 
 from gridgov.common.enums import Channel
 from gridgov.common.errors import Conflict, Forbidden, Invalid
@@ -203,10 +204,19 @@ def test_referral_waits_at_the_township_and_its_reply_comes_back(town, new, cloc
         incident, town.clerk, "refer_up", body="县住建局", number="徐报〔2026〕1号", reason="超出权限"
     )
     assert (incident.status, unit(incident), incident.due_at) == (Status.REFERRED, town.code, None)
+    row = Transition.objects.get(incident=incident, action="refer_up")
+    assert (row.data["body"], row.data["reference"], row.note) == ("县住建局", "徐报〔2026〕1号", "超出权限")
+    with _Refused("wrong_state"):  # nothing goes on before the reply
+        do(incident, town.clerk, "start")
     incident = do(incident, town.clerk, "record_reply", reply="已列入计划", number="县复〔2026〕2号")
     assert (incident.status, unit(incident)) == (Status.ACCEPTED, town.code)
     row = Transition.objects.get(incident=incident, action="record_reply")
     assert (row.data["reply"], row.data["reference"]) == ("已列入计划", "县复〔2026〕2号")
+    client = Client()
+    client.force_login(fresh(town.clerk))
+    story = client.get(f"/incidents/{incident.pk}/").content.decode()
+    assert "县住建局 徐报〔2026〕1号" in story
+    assert "已列入计划" in story
 
 
 @pytest.mark.parametrize(("granted", "hours"), [(True, 3), (False, 0)])
@@ -280,6 +290,9 @@ def test_mishandled_matter_is_marked_for_accountability(town, new):
     assert (incident.is_accountable, row.data["about"], row.note) == (True, "一组网格员", "没有到场")
     with _Refused("forbidden"):
         do(incident, town.worker, "mark_accountable", about="别人", reason="推诿")
+    listed = ListFilters(mark="accountable")
+    new("dispute")
+    assert [one.pk for one in Incident.objects.page_for(fresh(town.clerk), listed).rows] == [incident.pk]
 
 
 @pytest.mark.requirement("R73")

@@ -1,5 +1,6 @@
 """What a plan counts and offers: expected grids; categories on and off, admitted to the grids or not, and what must be reported shows how late it was."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -67,17 +68,33 @@ def test_how_late_a_must_report_came_is_shown(number, title, code, office):
 
 @pytest.mark.requirement("R3", "R4", "R5", "R6")
 @pytest.mark.parametrize(
-    ("number", "said"),
+    ("number", "lines"),
     [
-        (4, ["二级网格（社区（村））", "37", "其中先行试点3个", "35"]),
-        (9, ["一级网格（总网格）", "8", "58"]),
-        (10, ["一级网格（行政村）", "9", "7"]),
+        (4, [["二级网格（社区（村））", "37 其中先行试点3个（1个社区、2个村）", "35", "0"]]),
+        (6, [["二级网格（行政村）", "22", "20", "0"], ["三级网格（村民小组）", "143", "137", "0"]]),
+        (
+            9,
+            [
+                ["一级网格（总网格）（镇）", "1", "0", "0"],
+                ["二级网格（大网格）（行政村）", "8", "6", "0"],
+                ["三级网格（小网格）（社）", "58", "52", "0"],
+            ],
+        ),
+        (10, [["一级网格（行政村）", "9", "7", "0"]]),
     ],
 )
-def test_expected_counts_are_shown_beside_what_is_there(number, said):
-    walk = Walk(number)
-    title = {4: "镇网格中心值班员", 9: "公共事务服务中心值班员", 10: "乡社会服务管理中心值班员"}[number]
+def test_expected_counts_are_shown_beside_what_is_there(number, lines):
+    """Two villages of three groups each: tier, expected, missing, too many."""
+    walk = Walk(number, groups=6)
+    title = {
+        4: "镇网格中心值班员",
+        6: "网格化管理办公室值班员",
+        9: "公共事务服务中心值班员",
+        10: "乡社会服务管理中心值班员",
+    }[number]
     client = Client()
     client.force_login(walk.by(title))
     page = client.get(f"/setup/plans/?counts={walk.town.pk}").content.decode()
-    assert [word for word in said if f">{word}" not in page] == []
+    table = page.partition("<tbody>")[2].partition("</tbody>")[0]
+    shown = [re.findall("<td>(.*?)</td>", line) for line in re.findall("<tr>(.*?)</tr>", table)]
+    assert [[" ".join(re.sub("<[^>]+>", " ", cell).split()) for cell in line] for line in shown] == lines

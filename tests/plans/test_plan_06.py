@@ -96,6 +96,15 @@ def test_a_listed_event_is_reported_at_once_and_visited(walk, member, secretary,
     assert walk.steps(second, row) == ["report_first", "handle", "handle", "visit"]
 
 
+@pytest.mark.requirement("R71")
+def test_nothing_else_is_urgent(walk, member, office):
+    urgent = set()
+    for code in walk.categories():
+        row = walk.report(member, code, walk.group)
+        urgent |= {code} if walk.read(office, row)["important"] else set()
+    assert urgent == MUST_REPORT
+
+
 @pytest.mark.requirement("R70")
 def test_a_visit_that_finds_it_unsolved_brings_it_back(walk, member, office):
     row = walk.report(member, "fire", walk.group)

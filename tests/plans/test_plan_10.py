@@ -1,10 +1,13 @@
 """Plan 10 (乡社会管理网格化实施方案), section 10.3: representatives, cadres, committees, township."""
 
+import re
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 
 from gridgov.common import clock
+from incidents.api.inputs import ReportInput
 from incidents.models import Part
 from members.models import InboxMessage
 from tests.plans.walking import Walk
@@ -175,6 +178,47 @@ def test_where_one_must_be_the_arrival_is_logged(walk, representative, centre, c
 def test_other_matters_ask_for_no_arrival(walk, representative, category):
     procedure = walk.categories()[category].procedure
     assert not [step for step in procedure.spec.steps if step.owed]
+
+
+# All that a report asks for or takes: the event, and who asked for an answer. Nothing else about a person.
+ON_THE_PAGE = {
+    "grid", "category", "description", "title", "photos", "photos_sent", "address", "occurred_at", "escalate",
+    "source", "channel", "requester_name", "requester_phone", "wants_feedback", "is_anonymous", "client_uuid",
+}  # fmt: skip
+OVER_REST = {
+    "grid", "category", "description", "title", "occurred_at", "address", "latitude", "longitude", "accuracy_m",
+    "photos_expected", "escalate", "source", "channel", "external_no", "external_due", "trend_forecast", "extra",
+    "requester", "parties", "on_behalf_of", "happened_at", "client_uuid",
+}  # fmt: skip
+OF_THE_ONE_WHO_ASKS = {"name", "phone", "wants_feedback", "channel", "anonymous"}
+
+
+@pytest.mark.requirement("R72")
+@pytest.mark.parametrize(("number", "title"), [(6, "网格员"), (10, "村民代表")])
+def test_the_form_of_a_report_asks_for_the_event_only(number, title):
+    walk = Walk(number)
+    client = Client()
+    client.force_login(walk.by(title, walk.deepest))
+    page = client.get("/incidents/new/").content.decode()
+    (form,) = [part for part in page.split("<form")[1:] if 'name="description"' in part]
+    assert (
+        set(re.findall(r'name="([a-z_]+)"', form.partition("</form>")[0])) - {"csrfmiddlewaretoken"}
+        == ON_THE_PAGE
+    )
+
+
+@pytest.mark.requirement("R72")
+def test_what_a_report_takes_over_rest_is_the_event_only():
+    fields = ReportInput().fields
+    assert set(fields) == OVER_REST
+    assert set(fields["requester"].fields) == OF_THE_ONE_WHO_ASKS
+
+
+@pytest.mark.requirement("R72")
+@pytest.mark.parametrize("category", sorted(MUST_REPORT - {"unstable_factor"}))
+def test_parties_are_of_disputes_only(walk, representative, category):
+    answer = walk.send(representative, category, walk.deepest, parties=[{"name": "甲某某"}])
+    assert (answer.status_code, set(answer.json()["errors"])) == (400, {"parties"})
 
 
 @pytest.mark.requirement("R72")

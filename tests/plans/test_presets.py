@@ -22,7 +22,7 @@ from incidents.actions import perform, report
 from incidents.enums import Status
 from incidents.loop_check import breaches
 from incidents.models import Category, Incident, Procedure
-from members.models import Department, Duty, Post
+from members.models import Department, Duty, Post, Role
 
 pytestmark = pytest.mark.django_db
 PLANS = range(1, 11)
@@ -98,8 +98,11 @@ def test_every_rule_in_scope_is_there_with_its_clause_and_nothing_else(number):
 @pytest.mark.parametrize("number", PLANS)
 def test_loading_a_second_time_changes_nothing(number):
     small(number)
+    tables = (Township, Tier, Rule, Role, Procedure, Category, Duty, Department, Post)
+    before = [list(table.objects.order_by("pk").values()) for table in tables]
     changes = load_plan(plan=number, township_code=TOWN)
     assert (changes.added, changes.updated, changes.kept) == ([], [], [])
+    assert [list(table.objects.order_by("pk").values()) for table in tables] == before
 
 
 @pytest.mark.requirement("R2")
