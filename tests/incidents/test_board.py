@@ -144,9 +144,17 @@ def test_delay_of_the_report_and_handling_time_are_shown_without_a_limit(client,
     login(client, town.worker)
     page = client.get(url_of(matter))
     assert page.context["handling"] == {"reporting": "2 小时", "handling": "3 天"}
-    assert "2 小时" in page.text
+    assert "<dt>发生至上报用时</dt><dd>2 小时</dd>" in unspaced(page.text)
+    assert "<dt>上报至今（办结）用时</dt><dd>3 天</dd>" in unspaced(page.text)
     assert sweep() == 0
     assert not Incident.objects.get(pk=matter.pk).is_late
+    do(matter, town.worker, "settle", note="已修好")
+    clock("2026-12-20T12:00")
+    assert client.get(url_of(matter)).context["handling"]["handling"] == "3 天"  # it ends with the matter
+
+
+def unspaced(text):
+    return text.replace("\xa0", " ")
 
 
 @pytest.mark.requirement("R75")
