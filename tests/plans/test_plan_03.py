@@ -353,6 +353,15 @@ def test_only_what_must_be_reported_and_what_a_leader_takes_on_is_urgent(walk, p
     assert urgent == {"dispute_major", "dispute_complex"}
 
 
+@pytest.mark.requirement("R71")
+def test_what_turns_out_to_be_a_must_report_is_urgent_from_then_on(walk, posted, office):
+    row = walk.report(posted, "dispute", walk.group)
+    assert walk.act(office, row, "correct", title="院墙")["important"] is False
+    assert walk.act(office, row, "correct", category="dispute_cross")["important"] is False
+    assert walk.act(office, row, "correct", category="dispute_major")["important"] is True
+    assert walk.act(office, row, "undo")["important"] is False
+
+
 def test_a_major_dispute_is_not_closed_before_somebody_went_there(walk, posted, director, office):
     row = walk.report(posted, "dispute_major", walk.group, trend_forecast="可能升级。")
     walk.act(office, row, "accept")

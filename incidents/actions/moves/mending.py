@@ -93,7 +93,8 @@ def _void(case: Case, given: Given) -> None:
 
 
 def _correct(case: Case, given: Given) -> dict[str, Any]:
-    """Title, category or place, with what stood there before. The procedure that it began with stays."""
+    """Title, category or place, with what stood there before. The procedure that it began with stays; what turns out
+    to be of a category that must be reported is urgent from then on."""
     incident = case.incident
     new = {name: given[name] for name in ("title", "category", "grid", "address") if name in given}
     before = {name: _said(getattr(incident, name)) for name in new}
@@ -110,6 +111,8 @@ def _correct(case: Case, given: Given) -> dict[str, Any]:
         _check_place(case, grid)
         case.set(village_code=grid.village_code)
     case.set(**{name: new[name] for name in changed})
+    if category is not None and category.must_report:
+        case.set(important=True)
     return {
         "before": {name: before[name] for name in changed},
         "after": {name: after[name] for name in changed},
