@@ -18,11 +18,12 @@ from typing import Any
 import openpyxl
 import pytest
 from PIL import Image, ImageDraw
+from playwright.sync_api import Error
 
 from gridgov.common.clock import SHANGHAI
 from tests.e2e.api import send
-from tests.e2e.browser import Visitor
-from tests.e2e.conftest import Story
+from tests.e2e.browser import Complaints, Visitor
+from tests.e2e.conftest import PASSWORD, Story
 from tests.e2e.polling import until
 from tests.e2e.processes import is_free, pss_mib, working_in
 
@@ -395,6 +396,38 @@ def test_loop_is_closed(story: Story) -> None:
 
 
 # --- 8 -----------------------------------------------------------------------------------------------------------
+
+
+def test_numbers_are_there_without_a_network_until_logout(story: Story) -> None:
+    """A browser of its own: what it says about a network that is away is no complaint about a page."""
+    away = Visitor(story.browser, story.clone.base, Complaints(), "worker")
+    away.log_in(PASSWORD)
+    kept = "caches.match('/roster/numbers/').then(Boolean)"
+    until(lambda: away.page.evaluate(kept), seconds=20, what="the numbers kept")
+    away.open("/roster/numbers/")
+    numbers = away.links("a.call")
+    assert {"tel:110", "tel:119", "tel:120"} <= set(numbers)
+
+    away.context.set_offline(True)
+    for path in ("/roster/numbers/", "/inbox/"):  # and in the place of every other page
+        away.open(path)
+        assert away.links("a.call") == numbers
+    assert away.page.evaluate("getComputedStyle(document.querySelector('a.call')).display") != "inline", (
+        "its style sheets are kept with it"
+    )
+
+    away.context.set_offline(False)
+    away.open("/")
+    away.page.evaluate("document.querySelector('form[action$=\"/logout/\"]').requestSubmit()")
+    away.page.wait_for_url("**/login/**")
+    until(lambda: not away.page.evaluate(kept), seconds=20, what="the numbers forgotten")
+    away.context.set_offline(True)
+    with pytest.raises(Error, match="ERR_FAILED"):
+        away.page.goto("/roster/numbers/")
+    away.context.close()
+
+
+# --- 9 -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("role", ROLES)
