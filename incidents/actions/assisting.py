@@ -59,6 +59,7 @@ def _tell_next(tasks: Sequence[AssistTask], at: datetime) -> int:
         holder = people.holder(rung)
         card = None if rung.is_red else cards.card(task.incident, limit_of(task.limit_n, task.limit_unit))
         task.tell_at = card.due if card else None
+        task.card_since, task.card_key = (at, card.calendar_key) if card else (None, "")
         rows.append(
             AssistTold(task=task, level=rung.level, told_grid_id=rung.code, told_member=holder, told_at=at)
         )
@@ -72,7 +73,7 @@ def _tell_next(tasks: Sequence[AssistTask], at: datetime) -> int:
     for incident, version in versions.items():
         Incident.objects.filter(pk=incident).update(version=version)
     InboxMessage.objects.bulk_create(messages, ignore_conflicts=True)
-    AssistTask.objects.bulk_update(tasks, ["is_late", "tell_at"])
+    AssistTask.objects.bulk_update(tasks, ["is_late", "tell_at", "card_since", "card_key"])
     return len(rows)
 
 

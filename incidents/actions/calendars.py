@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext_noop
 
 from gridgov.common import clock
 from gridgov.common.errors import Conflict
-from gridgov.common.worktime import Entry, Kind, derive
+from gridgov.common.worktime import Entry, Kind, Limit, derive, is_late
 from grids.actions import completed
 from grids.models import CalendarYear, WorkingTime
 from incidents.actions.case import Case
 from incidents.due import local_minute
-from incidents.models import AssistTask, Escalation, Incident, Stage
+from incidents.models import AssistTask, AssistTold, Escalation, Incident, Stage
 from incidents.models.time import TOTAL_NUMBER, limit_of
 from incidents.workflow import YEAR_IMPORTED
 from members.actions import tell
@@ -58,6 +59,7 @@ def _follow(township_code: str, year: int, batch: int) -> tuple[int, bool]:
             rows = rows.filter(pk__gt=after)
         ids = list(rows.values_list("pk", flat=True)[:batch])
         for leaning in _leaning(ids, year):
+            _complete_keys(leaning, year, keys)
             try:
                 with transaction.atomic():
                     moved += _reckon_again(leaning, year, keys)
@@ -68,13 +70,33 @@ def _follow(township_code: str, year: int, batch: int) -> tuple[int, bool]:
         after = ids[-1]
 
 
+def _complete_keys(leaning: _Leaning, year: int, keys: dict[str, str]) -> None:
+    """Adds to `keys` (working time that a clock began with -> the same with the year) what this matter needs. Before its own
+    transaction, for what is stored there would be lost where somebody is first."""
+    begun_with = [stage.calendar_key for stage in leaning.stages]
+    begun_with += [it.task.calendar_key for it in leaning.tasks if it.leans]
+    begun_with += [it.task.card_key for it in leaning.tasks if it.card]
+    begun_with += [card.calendar_key for card, _start in leaning.cards]
+    town = leaning.incident.township_code
+    keys |= {key: completed(key, township_code=town, year=year) for key in begun_with if key not in keys}
+
+
+@dataclass
+class _Assisting:
+    """An assisting task: whether its own clock leaned on the year, and the start of the card that did."""
+
+    task: AssistTask
+    leans: bool
+    card: Entry | None
+
+
 @dataclass
 class _Leaning:
     """A matter and those of its clocks whose reckoning assumed the weekdays of a year."""
 
     incident: Incident
     stages: list[Stage] = field(default_factory=list)
-    tasks: list[AssistTask] = field(default_factory=list)
+    tasks: list[_Assisting] = field(default_factory=list)
     cards: list[tuple[Escalation, Entry]] = field(default_factory=list)  # of levels that were told
 
 
@@ -84,18 +106,58 @@ def _leaning(ids: Sequence[UUID], year: int) -> list[_Leaning]:
     matter = ("incident__procedure", "incident__responsible_grid", "incident__responsible_member")
     reached = {"due_at__gte": clock.start_of(date(year, 1, 1)), "incident__in": ids}
     stages = Stage.objects.filter(is_void=False, **reached).exclude(calendar_key="").select_related(*matter)
-    tasks = AssistTask.objects.open().filter(**reached).exclude(calendar_key="")
     found: dict[UUID, _Leaning] = {}
     for stage in stages.prefetch_related("ledger").order_by("incident", "number"):
         if year in stage.derived().provisional:
             found.setdefault(stage.incident_id, _Leaning(stage.incident)).stages.append(stage)
-    for task in tasks.select_related(*matter, "member").order_by("incident", "pk"):
-        if year in task.reckoned(task.pauses).provisional:
-            found.setdefault(task.incident_id, _Leaning(task.incident)).tasks.append(task)
+    for it in _assisting(reached, year, matter):
+        found.setdefault(it.task.incident_id, _Leaning(it.task.incident)).tasks.append(it)
     for card, start in _cards(reached):
         if year in derive([start], WorkingTime.objects.under(card.calendar_key)).provisional:
             found.setdefault(card.incident_id, _Leaning(card.incident)).cards.append((card, start))
     return list(found.values())
+
+
+def _assisting(reached: dict[str, Any], year: int, matter: Sequence[str]) -> Iterator[_Assisting]:
+    """Open tasks whose own time leaned on the year, or that of the level which was told that they are late."""
+    first = reached["due_at__gte"]
+    own = Q(due_at__gte=first) & ~Q(calendar_key="")
+    told = Q(is_late=True, tell_at__gte=first, tell_at__gt=clock.now()) & ~Q(card_key="")
+    rows = AssistTask.objects.open().filter(own | told, incident__in=reached["incident__in"])
+    tasks = list(rows.select_related(*matter, "member", "grid", "department").order_by("incident", "pk"))
+    limits = _limits_of_stages({task.incident_id for task in tasks if task.is_late})
+    for task in tasks:
+        leans = bool(task.calendar_key) and year in task.reckoned(task.pauses).provisional
+        card = _start_of_card(task, limits.get((task.incident_id, task.incident.stage)))
+        if card and year not in derive([card], WorkingTime.objects.under(task.card_key)).provisional:
+            card = None
+        if leans or card:
+            yield _Assisting(task, leans, card)
+
+
+def _start_of_card(task: AssistTask, of_stage: Limit | None) -> Entry | None:
+    """Of a late task whose next level waits: since when, and for how long. None where that does not give the moment kept, as
+    where another stage has begun since."""
+    if not task.is_late or not task.card_key or task.card_since is None:
+        return None
+    if task.tell_at is None or task.tell_at <= clock.now():
+        return None
+    limit = task.incident.procedure.spec.card_limit or limit_of(task.limit_n, task.limit_unit) or of_stage
+    if limit is None:
+        return None
+    start = Entry(Kind.START, task.card_since, limit)
+    return start if derive([start], WorkingTime.objects.under(task.card_key)).at == task.tell_at else None
+
+
+def _limits_of_stages(incidents: Collection[UUID]) -> dict[tuple[UUID, int], Limit | None]:
+    """(matter, number of the stage) -> its limit."""
+    if not incidents:
+        return {}
+    stages = Stage.objects.filter(incident__in=incidents)
+    return {
+        (incident, number): limit_of(n, unit)
+        for incident, number, n, unit in stages.values_list("incident", "number", "limit_n", "limit_unit")
+    }
 
 
 def _cards(reached: dict[str, Any]) -> Iterator[tuple[Escalation, Entry]]:
@@ -114,11 +176,7 @@ def _cards(reached: dict[str, Any]) -> Iterator[tuple[Escalation, Entry]]:
         "told_grid",
     )
     cards = list(rows.select_related(*matter).order_by("incident", "pk"))
-    stages = Stage.objects.filter(incident__in=[card.incident_id for card in cards])
-    own = {
-        (incident, number): limit_of(n, unit)
-        for incident, number, n, unit in stages.values_list("incident", "number", "limit_n", "limit_unit")
-    }
+    own = _limits_of_stages({card.incident_id for card in cards})
     for card in cards:
         limit = card.incident.procedure.spec.card_limit or own.get((card.incident_id, card.stage_number))
         if limit is not None and card.card_since is not None:
@@ -127,12 +185,9 @@ def _cards(reached: dict[str, Any]) -> Iterator[tuple[Escalation, Entry]]:
 
 def _reckon_again(leaning: _Leaning, year: int, keys: dict[str, str]) -> bool:
     """Whether the matter's own deadline moved."""
-    incident, town = leaning.incident, leaning.incident.township_code
+    incident = leaning.incident
     case = Case(incident, user=None, actor=None, action=YEAR_IMPORTED)
     before = incident.due_at
-    begun_with = [stage.calendar_key for stage in leaning.stages] + [it.calendar_key for it in leaning.tasks]
-    begun_with += [card.calendar_key for card, _start in leaning.cards]
-    keys |= {key: completed(key, township_code=town, year=year) for key in begun_with if key not in keys}
     for stage in leaning.stages:
         if stage.number == TOTAL_NUMBER:
             case.total = stage  # the one that changes is the one that counts
@@ -142,11 +197,7 @@ def _reckon_again(leaning: _Leaning, year: int, keys: dict[str, str]) -> bool:
         current = own or case.current_stage()
         case.set_due(current.due_at)
         case.settle_lateness(current)
-    moved = [(incident.responsible_member, before, incident.due_at)]
-    moved += [
-        (task.member, task.due_at, _complete_task(case, task, keys[task.calendar_key]))
-        for task in leaning.tasks
-    ]
+    tasks = [_complete_task(case, it, keys) for it in leaning.tasks]
     cards = [_complete_card(case, card, start, keys[card.calendar_key]) for card, start in leaning.cards]
     said: dict[str, Any] = {"before": local_minute(before), "after": local_minute(incident.due_at)}
     if cards:
@@ -154,13 +205,16 @@ def _reckon_again(leaning: _Leaning, year: int, keys: dict[str, str]) -> bool:
             {"level": card.level, "before": local_minute(was), "after": local_minute(card.card_due_at)}
             for card, was in cards
         ]
+    if tasks:
+        said["assisting"] = [_said_of(it.task, was, told) for it, was, told in tasks]
     case.save(data={"year": year, **said})
-    for member, was, now in moved:
-        if was != now:
-            _tell(incident, MOVED, member, year, was, now)
+    _tell(incident, MOVED, incident.responsible_member, year, before, incident.due_at)
+    for it, was, told in tasks:
+        _tell(incident, MOVED, it.task.member, year, was, it.task.due_at)
+        if it.card and it.task.is_late:
+            _tell_of_card(it.task, year, told)
     for card, was in cards:
-        if was != card.card_due_at:
-            _tell(incident, CARD_MOVED, card.told_member, year, was, card.card_due_at)
+        _tell(incident, CARD_MOVED, card.told_member, year, was, card.card_due_at)
     return before != incident.due_at
 
 
@@ -177,15 +231,44 @@ def _complete_card(
     return card, before
 
 
-def _complete_task(case: Case, task: AssistTask, key: str) -> datetime | None:
-    """An assisting task has no ledger: the history row of the matter says that it was reckoned again."""
-    late, was = task.is_late, task.calendar_key
-    task.calendar_key = key
-    due = task.reckoned(task.pauses).at
-    task.calendar_key = was
-    running = not late and not task.is_paused
-    case.alter(task, calendar_key=key, due_at=due, tell_at=due if running else task.tell_at)
-    return due
+def _complete_task(
+    case: Case, it: _Assisting, keys: dict[str, str]
+) -> tuple[_Assisting, datetime | None, datetime | None]:
+    """With its deadline before, and when the next level was to be told. An assisting task has no ledger: the history row of
+    the matter says that it was reckoned again. What was late by the assumption only is late no more; levels told stay told."""
+    task, values = it.task, dict[str, Any]()
+    before = (it, task.due_at, task.tell_at)
+    late, due = task.is_late, task.due_at
+    if it.leans:
+        key, was = keys[task.calendar_key], task.calendar_key
+        task.calendar_key = key
+        due = task.reckoned(task.pauses).at
+        task.calendar_key = was
+        stands_since = datetime.fromisoformat(task.pauses[-1][0]) if task.is_paused else case.now
+        late = late and is_late(due, stands_since)
+        values = {"calendar_key": key, "due_at": due, "is_late": late}
+    if not late:
+        values |= {"tell_at": None if task.is_paused else due, "card_since": None, "card_key": ""}
+    elif it.card:
+        key = keys[task.card_key]
+        values |= {"tell_at": derive([it.card], WorkingTime.objects.under(key)).at, "card_key": key}
+    case.alter(task, **values)
+    return before
+
+
+def _said_of(task: AssistTask, due: datetime | None, told: datetime | None) -> dict[str, Any]:
+    """Both dates of a task, and of the next level's being told where that is another moment."""
+    said = {"unit": str(task.unit), "before": local_minute(due), "after": local_minute(task.due_at)}
+    if told != due or task.tell_at != task.due_at:
+        said |= {"told_before": local_minute(told), "told_after": local_minute(task.tell_at)}
+    return said
+
+
+def _tell_of_card(task: AssistTask, year: int, before: datetime | None) -> None:
+    """The level that was told last of a late task."""
+    last = AssistTold.objects.filter(task=task).order_by("told_at", "pk").last()
+    receiver = last.told_member if last else None
+    _tell(task.incident, CARD_MOVED, receiver, year, before, task.tell_at, key=str(task.pk))
 
 
 def _tell(
@@ -194,14 +277,17 @@ def _tell(
     member: Member | None,
     year: int,
     *moved: datetime | None,
+    key: str = "",
 ) -> None:
     before, after = moved
+    if before == after:
+        return
     dates = {"before": local_minute(before), "after": local_minute(after)}
     tell(
         members=[member],
         text=text,
         params={"number": incident.number, "heading": incident.heading, "year": str(year), **dates},
-        key=f"{incident.pk}:{YEAR_IMPORTED}:{year}" + (":card" if text == CARD_MOVED else ""),
+        key=f"{key or incident.pk}:{YEAR_IMPORTED}:{year}" + (":card" if text == CARD_MOVED else ""),
         link=f"/incidents/{incident.pk}/",
         kind=MessageKind.NEWS,
         urgent=incident.important,

@@ -21,6 +21,7 @@ from incidents.actions.webhooks import tell_outside
 from incidents.enums import PartRole, Status
 from incidents.models import AssistTask, Incident, Part, Supervision, Transition
 from incidents.models.incident import REPEATED
+from incidents.models.time import limit_of
 from incidents.workflow import KEEPS_REFUSAL, is_open
 from members.actions import tell
 from members.enums import MessageKind
@@ -119,14 +120,18 @@ class Case(Clocks):
                 self.alter(task, pauses=pauses, tell_at=None)
             else:
                 running = self._running_again(task)
-                self.alter(task, **running, tell_at=self._told_next(task, running.get("due_at")))
+                self.alter(task, **running, **self._told_next(task, running.get("due_at")))
 
-    def _told_next(self, task: AssistTask, due: datetime | None) -> datetime | None:
+    def _told_next(self, task: AssistTask, due: datetime | None) -> dict[str, Any]:
         """A late task was told already: the level told has its time anew."""
-        limit = self.incident.procedure.spec.card_limit
         if not task.is_late:
-            return due
-        return due_at(self.now, limit, self.reckoned.calendar) if limit else None
+            return {"tell_at": due}
+        own = limit_of(task.limit_n, task.limit_unit)
+        limit = self.incident.procedure.spec.card_limit or own or self.failed_limit()
+        if limit is None:
+            return {"tell_at": None}
+        tell_at = due_at(self.now, limit, self.reckoned.calendar)
+        return {"tell_at": tell_at, "card_since": self.now, "card_key": self.reckoned.key}
 
     def _running_again(self, task: AssistTask) -> dict[str, Any]:
         if not task.is_paused:

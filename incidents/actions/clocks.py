@@ -87,7 +87,7 @@ class Clocks:
                 dispatched=incident.is_sent,
             )
             if limit is None and self.was_late and purpose == Purpose.HANDLE:
-                limit = self._failed_limit()
+                limit = self.failed_limit()
         stage = Stage(
             incident=incident,
             number=incident.last_stage + 1,
@@ -111,7 +111,7 @@ class Clocks:
         self.set(stage=stage.number, last_stage=stage.number)
         self.set_due(stage.due_at)
 
-    def _failed_limit(self) -> Limit | None:
+    def failed_limit(self) -> Limit | None:
         """A unit without a limit of its own that takes over from one that was late has the limit that was missed."""
         failed = self.current_stage()
         return limit_of(failed.limit_n, failed.limit_unit)

@@ -43,6 +43,8 @@ class AssistTask(models.Model):
     tell_at = models.DateTimeField(
         null=True
     )  # when the next level is to be told; the sweep asks only for this
+    card_since = models.DateTimeField(null=True)  # late: from when the time of the level told was reckoned
+    card_key = models.CharField(max_length=16, blank=True)  # and the WorkingTime with which
     is_late = models.BooleanField(default=False)
     done_at = models.DateTimeField(null=True)
     done_by = models.ForeignKey(Member, models.PROTECT, null=True, related_name="+", db_index=False)

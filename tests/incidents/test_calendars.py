@@ -8,9 +8,15 @@ from gridgov.common import clock as gridgov_clock
 from grids.actions import SpecialDay, change_calendar, import_year
 from grids.models import CalendarYear
 from incidents import due
-from incidents.actions import NewProcedure, follow_years, publish_procedures, sweep
+from incidents.actions import (
+    NewProcedure,
+    follow_years,
+    publish_procedures,
+    sweep,
+    sweep_assisting,
+)
 from incidents.loop_check import breaches
-from incidents.models import AssistTask, ClockEvent, Escalation, Incident, Stage, Transition
+from incidents.models import AssistTask, AssistTold, ClockEvent, Escalation, Incident, Stage, Transition
 from members.models import InboxMessage
 from tests.factories import login
 from tests.incidents.acting import do
@@ -183,6 +189,93 @@ def test_assisting_tasks_follow_the_year_too(town, new, clock):
         InboxMessage.objects.filter(member=task.member, key=f"{incident.pk}:year_imported:2027").count() == 1
     )
     assert again(incident).due_at == at("2026-12-30T19:00")
+
+
+def assisted(town, new, **limits):
+    """A matter that a department assists for two working days."""
+    spec(
+        town,
+        limits={
+            "group": {"n": 9, "unit": "working_days"},
+            "assist": {"n": 2, "unit": "working_days"},
+            **limits,
+        },
+    )
+    matter = do(new(), town.worker, "accept")
+    return do(matter, town.worker, "assist", assisting=[town.department], note="帮忙")
+
+
+def test_the_next_level_of_a_late_assisting_task_follows_the_year(town, new, clock):
+    clock("2026-12-28T10:00")
+    incident = assisted(town, new, card={"n": 2, "unit": "working_days"})  # the task until the 30th
+    clock("2026-12-30T10:01")
+    assert sweep_assisting() == 1
+    task = AssistTask.objects.get()
+    assert (task.is_late, task.tell_at) == (True, at("2027-01-01T10:01"))
+    change_calendar(
+        township_code=town.code, days=[SpecialDay(date(2026, 12, 31), working=False, name="停电")]
+    )  # this clock began before
+    import_year(township_code=town.code, year=2027, days=NEW_YEAR)
+    task.refresh_from_db()
+    assert (task.is_late, task.due_at) == (True, at("2026-12-30T10:00"))  # the lateness stays
+    assert task.tell_at == at("2027-01-04T10:01")
+    step = Transition.objects.get(incident=incident, action="year_imported")
+    assert step.data["assisting"] == [
+        {
+            "unit": str(task.unit),
+            "before": "2026-12-30 10:00",
+            "after": "2026-12-30 10:00",
+            "told_before": "2027-01-01 10:01",
+            "told_after": "2027-01-04 10:01",
+        }
+    ]
+    last = AssistTold.objects.get(task=task)
+    told = InboxMessage.objects.get(member=last.told_member, key=f"{task.pk}:year_imported:2027:card")
+    assert (told.params["before"], told.params["after"]) == ("2027-01-01 10:01", "2027-01-04 10:01")
+    version = again(incident).version
+    CalendarYear.objects.filter(year=2027).update(followed_at=None)
+    follow_years()
+    assert again(incident).version == version  # once
+    clock("2027-01-01T10:02")
+    assert sweep_assisting() == 0
+    clock("2027-01-04T10:02")
+    assert sweep_assisting() == 1
+    assert list(breaches()) == []
+
+
+def test_an_assisting_task_that_was_late_by_the_assumption_is_late_no_more(town, new, clock):
+    clock("2026-12-30T10:00")
+    incident = assisted(town, new)  # until the 1st, as is assumed
+    clock("2027-01-01T10:01")
+    assert sweep_assisting() == 1
+    import_year(township_code=town.code, year=2027, days=NEW_YEAR)
+    task = AssistTask.objects.get()
+    assert (task.is_late, task.card_key) == (False, "")
+    assert task.due_at == task.tell_at == at("2027-01-04T10:00")
+    step = Transition.objects.get(incident=incident, action="year_imported")
+    (said,) = step.data["assisting"]
+    assert (said["before"], said["after"]) == ("2027-01-01 10:00", "2027-01-04 10:00")
+    assert list(breaches()) == []
+    clock("2027-01-04T10:01")
+    assert sweep_assisting() == 1  # now it is; who was told already is not told again
+    assert AssistTold.objects.filter(task=task).count() == 2
+    assert list(breaches()) == []
+
+
+def test_a_late_assisting_task_that_stood_still_follows_the_year_from_then(town, new, clock):
+    clock("2026-12-22T10:00")
+    incident = assisted(town, new)
+    clock("2026-12-24T10:01")
+    assert sweep_assisting() == 1
+    do(again(incident), town.worker, "suspend", reason="等材料")
+    clock("2026-12-30T10:00")
+    do(again(incident), town.worker, "resume")
+    task = AssistTask.objects.get()
+    assert (task.is_late, task.tell_at) == (True, at("2027-01-01T10:00"))  # two working days anew
+    import_year(township_code=town.code, year=2027, days=NEW_YEAR)
+    task.refresh_from_db()
+    assert (task.is_late, task.tell_at) == (True, at("2027-01-04T10:00"))
+    assert list(breaches()) == []
 
 
 def test_the_card_of_a_level_that_was_told_follows_the_year(town, new, clock):
