@@ -33,13 +33,14 @@ CARD_MOVED = gettext_noop(
     "%(number)s: by the holidays of %(year)s to be acted on by %(after)s instead of %(before)s: %(heading)s"
 )
 AT_ONCE = 200
+TRIES = 5
 
 
 def follow_years(*, batch: int = AT_ONCE) -> int:
     """Years that were completed and whose open clocks were not yet looked at; returns how many matters moved.
 
     Asked after an import and by every sweep: what is interrupted goes on where it stopped. A matter that somebody acts on
-    in the same moment is taken by the next run.
+    in the same moment is read again and reckoned then; one that changes each time is taken by the next run.
     """
     moved = 0
     for row in CalendarYear.objects.filter(followed_at=None).order_by("calendar", "year"):
@@ -59,15 +60,27 @@ def _follow(township_code: str, year: int, batch: int) -> tuple[int, bool]:
             rows = rows.filter(pk__gt=after)
         ids = list(rows.values_list("pk", flat=True)[:batch])
         for leaning in _leaning(ids, year):
-            _complete_keys(leaning, year, keys)
-            try:
-                with transaction.atomic():
-                    moved += _reckon_again(leaning, year, keys)
-            except Conflict:  # somebody was first
-                whole = False
+            answer = _reckon_until_done(leaning, year, keys)
+            moved, whole = moved + bool(answer), whole and answer is not None
         if len(ids) < batch:
             return moved, whole
         after = ids[-1]
+
+
+def _reckon_until_done(found: _Leaning, year: int, keys: dict[str, str]) -> bool | None:
+    """Whether the matter's own deadline moved; None where somebody was first every time."""
+    leaning: _Leaning | None = found
+    for _time in range(TRIES):
+        if leaning is None:  # what was done meanwhile ended it, or reckoned it already
+            return False
+        _complete_keys(leaning, year, keys)
+        try:
+            with transaction.atomic():
+                return _reckon_again(leaning, year, keys)
+        except Conflict:
+            still_open = Incident.objects.open().filter(pk=leaning.incident.pk).values_list("pk", flat=True)
+            leaning = next(iter(_leaning(list(still_open), year)), None)
+    return None
 
 
 def _complete_keys(leaning: _Leaning, year: int, keys: dict[str, str]) -> None:

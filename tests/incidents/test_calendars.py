@@ -6,10 +6,11 @@ from django.utils import translation
 
 from gridgov.common import clock as gridgov_clock
 from grids.actions import SpecialDay, change_calendar, import_year
-from grids.models import CalendarYear
+from grids.models import CalendarYear, WorkingTime
 from incidents import due
 from incidents.actions import (
     NewProcedure,
+    calendars,
     follow_years,
     publish_procedures,
     sweep,
@@ -276,6 +277,61 @@ def test_a_late_assisting_task_that_stood_still_follows_the_year_from_then(town,
     task.refresh_from_db()
     assert (task.is_late, task.tell_at) == (True, at("2027-01-04T10:00"))
     assert list(breaches()) == []
+
+
+def in_between(monkeypatch, incident, act, changes):
+    """Somebody acts on the matter in the moment between its being read and its being written, so many times."""
+    left, read = [None] * changes, calendars._leaning
+
+    def leaning(ids, year):
+        found = read(ids, year)
+        if left and incident.pk in {it.incident.pk for it in found}:
+            left.pop()
+            act(again(incident))
+        return found
+
+    monkeypatch.setattr(calendars, "_leaning", leaning)
+    return left
+
+
+def test_a_matter_that_changes_in_the_same_moment_is_read_again_at_once(town, new, clock, monkeypatch):
+    clock("2026-12-30T10:00")
+    incident, other = sorted((new(), new()), key=lambda it: it.pk)  # the first that is looked at
+    change_calendar(
+        township_code=town.code, days=[SpecialDay(date(2026, 12, 24), working=False, name="停电")]
+    )  # what they go by with the year is nobody else's
+    left = in_between(monkeypatch, incident, lambda it: do(it, town.worker, "add_note", note="x"), 2)
+    assert import_year(township_code=town.code, year=2027, days=NEW_YEAR) == 2
+    assert left == []
+    assert again(incident).due_at == again(other).due_at == at("2027-01-04T10:00")
+    assert ClockEvent.objects.filter(kind="year", stage__incident=incident).count() == 1
+    assert Transition.objects.filter(incident=incident, action="add_note").count() == 2
+    keys = set(Stage.objects.filter(incident__in=[incident, other]).values_list("calendar_key", flat=True))
+    assert WorkingTime.objects.filter(key__in=keys).count() == len(keys)  # not lost with what was given up
+    assert CalendarYear.objects.get(year=2027).followed_at is not None
+    assert list(breaches()) == []
+
+
+def test_a_matter_that_changes_each_time_is_taken_by_the_next_run(town, new, clock, monkeypatch):
+    clock("2026-12-30T10:00")
+    incident, other = new(), new()
+    in_between(monkeypatch, incident, lambda it: do(it, town.worker, "add_note", note="x"), calendars.TRIES)
+    assert import_year(township_code=town.code, year=2027, days=NEW_YEAR) == 1
+    assert again(other).due_at == at("2027-01-04T10:00")
+    assert again(incident).due_at == at("2027-01-01T10:00")
+    assert CalendarYear.objects.get(year=2027).followed_at is None
+    assert follow_years() == 1
+    assert again(incident).due_at == at("2027-01-04T10:00")
+    assert CalendarYear.objects.get(year=2027).followed_at is not None
+
+
+def test_a_matter_that_ends_in_the_same_moment_is_left_alone(town, new, clock, monkeypatch):
+    clock("2026-12-30T10:00")
+    incident = new()
+    in_between(monkeypatch, incident, lambda it: do(it, town.village_head, "reject", reason="不属实"), 1)
+    assert import_year(township_code=town.code, year=2027, days=NEW_YEAR) == 0
+    assert not Transition.objects.filter(incident=incident, action="year_imported").exists()
+    assert CalendarYear.objects.get(year=2027).followed_at is not None
 
 
 def test_the_card_of_a_level_that_was_told_follows_the_year(town, new, clock):
