@@ -331,7 +331,7 @@ class ProcedureAdmin(TownshipAdmin):
                 messages.success(request, _("The draft is kept. Nothing goes by it until it is published."))
                 return redirect("admin:incidents_procedure_publish", base.pk)
             if "discard" in request.POST:
-                discard_draft(base=base, draft=draft)
+                discard_draft(base=base, user=user, draft=draft)
                 messages.success(request, _("The draft is discarded."))
                 return redirect("admin:incidents_procedure_change", _current_of(base).pk)
             if "confirm" in request.POST and form.is_valid():

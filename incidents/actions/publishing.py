@@ -66,6 +66,7 @@ def keep_draft(
     """One draft for each procedure of a township. `draft`: its state that was changed, None where there was none."""
     values = {"base": base, "typed": dict(typed), "saved_by": user, "saved_at": clock.now()}
     of = ProcedureDraft.objects.filter(township=base.township_id, code=base.code)
+    before = of.filter(version=draft or 0).values_list("typed", flat=True).first()
     if draft is None:
         _found, kept = ProcedureDraft.objects.get_or_create(
             township_id=base.township_id, code=base.code, defaults=values
@@ -74,13 +75,25 @@ def keep_draft(
         kept = bool(of.filter(version=draft).update(version=F("version") + 1, **values))
     if not kept:
         raise _other_draft()
+    _record(f"draft of {base} kept", base, user, before=before, after=values["typed"])
 
 
 @transaction.atomic
-def discard_draft(*, base: Procedure, draft: int | None) -> None:
-    of = ProcedureDraft.objects.filter(township=base.township_id, code=base.code)
-    if not of.filter(version=draft or 0).delete()[0]:
+def discard_draft(*, base: Procedure, user: User, draft: int | None) -> None:
+    """What was typed stays in the audit trail only."""
+    of = ProcedureDraft.objects.filter(township=base.township_id, code=base.code, version=draft or 0)
+    before = of.values_list("typed", flat=True).first()
+    if not of.delete()[0]:
         raise _other_draft()
+    _record(f"draft of {base} discarded", base, user, before=before, after=None)
+
+
+def _record(subject: str, base: Procedure, user: User, *, before: Any, after: Any) -> None:
+    """What of a draft was typed before and after, field -> values; None: there is none."""
+    audit.record(
+        AuditKind.SETTINGS, user=user, subject=subject, township_code=str(base.township_id),
+        before=before, after=after,
+    )  # fmt: skip
 
 
 def _next(township: Grid, new: NewProcedure, before: Procedure | None) -> Procedure:

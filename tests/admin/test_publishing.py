@@ -324,6 +324,33 @@ def test_a_draft_is_discarded(town, procedure):
     assert not client.get(address(procedure)).context["form"].is_bound
 
 
+def test_what_is_kept_and_discarded_stands_in_the_audit_trail(town, procedure):
+    client = login(Client(), town.clerk)
+    page = {}
+    for actor in ("甲", "乙"):
+        client.post(address(procedure), sent(procedure, **{"0-actor": actor}) | page | {"keep": "1"})
+        page = {"draft": of(procedure).version}
+    client.post(address(procedure), as_shown(client.get(address(procedure))) | {"discard": "1"})
+    rows = AuditEvent.objects.filter(kind="settings", subject__startswith="draft of ").order_by("pk")
+    assert [row.subject for row in rows] == [
+        f"draft of {procedure} {what}" for what in ("kept", "kept", "discarded")
+    ]
+    assert {(row.user, row.township_code) for row in rows} == {(town.clerk, town.code)}
+    actors = [
+        [typed and typed["steps-0-actor"] for typed in (row.detail["before"], row.detail["after"])]
+        for row in rows
+    ]
+    assert actors == [[None, ["甲"]], [["甲"], ["乙"]], [["乙"], None]]
+
+
+def test_a_draft_that_somebody_else_changed_leaves_no_row(town, procedure):
+    client = login(Client(), town.clerk)
+    kept(client, procedure, **{"0-actor": "甲"})
+    refused = client.post(address(procedure), sent(procedure) | {"draft": 7, "discard": "1"})
+    assert refused.context["form"].non_field_errors()
+    assert AuditEvent.objects.filter(subject__startswith="draft of ").count() == 1
+
+
 def test_of_two_who_change_a_draft_the_second_is_told(town, procedure):
     first, second = login(Client(), town.clerk), login(Client(), town.admin)
     kept(first, procedure, **{"0-actor": "甲"})
