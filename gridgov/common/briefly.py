@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -16,6 +17,7 @@ class Briefly(Generic[Kept]):
     """An answer that may be 30 seconds old. A process that changes the rows forgets it at once; others follow."""
 
     _all: ClassVar[list[Briefly[Any]]] = []
+    _held: ClassVar[bool] = False
 
     def __init__(self, ask: Callable[[], Kept]) -> None:
         self._ask = ask
@@ -24,7 +26,7 @@ class Briefly(Generic[Kept]):
 
     def __call__(self) -> Kept:
         now = clock.now()
-        if self._kept is None or not timedelta() <= now - self._kept[0] < FOR:
+        if self._kept is None or not (Briefly._held or timedelta() <= now - self._kept[0] < FOR):
             self._kept = (now, self._ask())
         return self._kept[1]
 
@@ -36,3 +38,16 @@ class Briefly(Generic[Kept]):
         """For a caller that put other data under what was already asked: tests, a restored database."""
         for one in cls._all:
             one.forget()
+
+    @classmethod
+    @contextmanager
+    def held(cls) -> Iterator[None]:
+        """Within the block what is asked stays, however far a virtual clock moves; what was known before is asked anew, and so
+        it is after."""
+        cls.forget_all()
+        before, Briefly._held = Briefly._held, True
+        try:
+            yield
+        finally:
+            Briefly._held = before
+            cls.forget_all()

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from assessments.actions import create_month, publish
 from assessments.models import Assessment
 from gridgov.common import clock
+from gridgov.common.briefly import Briefly
 from gridgov.common.errors import Conflict
 from gridgov.simulation import habits, matters
 from gridgov.simulation.people import People
@@ -93,9 +94,10 @@ class Work:
         self.planned += 1
         heapq.heappush(self.queue, (max(at, self.now), self.planned, what))
 
+    @Briefly.held()
     @transaction.atomic
     def day(self, day: date) -> None:
-        """One day in one transaction; what lies behind the end of the simulation never happens."""
+        """One day in one transaction, with the settings that it begins with; what lies behind the end never happens."""
         self.now = clock.start_of(day)
         self._look_for_untaken()
         until = min(self.end, self.now + timedelta(days=1))

@@ -5,7 +5,9 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.db.models import Exists, OuterRef
+from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from assessments.models import Assessment
@@ -51,6 +53,13 @@ def test_days_of_work_leave_a_closed_loop(town):
     assert done["patrols"] == Patrol.objects.count() > 10
     actions = set(Transition.objects.values_list("action", flat=True))
     assert {"report", "accept", "settle", "start", "submit_result", "verify", "close", "dispatch"} <= actions
+
+
+def test_settings_are_asked_for_once_a_day(town):
+    with CaptureQueriesContext(connection) as asked:
+        work(town, days=2)
+    for table in ("incidents_webhooktarget", "members_noticechannel"):
+        assert len([one for one in asked if f'FROM "{table}"' in one["sql"]]) == 2
 
 
 def test_days_end_now_and_begin_as_many_days_before(town):
