@@ -50,7 +50,11 @@ COLUMNS = {
     "反映渠道": "channel",
     "外部编号": "external_no",
     "上级编号": "external_no",
+    "工单号": "external_no",
+    "工单编号": "external_no",
     "上级时限": "external_due",
+    "办理期限": "external_due",
+    "截止时间": "external_due",
     "重复也登记": "again",
 }
 REQUIRED = ("grid", "category", "description")

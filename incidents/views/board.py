@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from io import BytesIO
 from typing import Any
 
@@ -14,7 +15,8 @@ from gridgov.common import audit, clock
 from gridgov.common.enums import AuditKind
 from grids.enums import Verb
 from grids.querysets import places_of
-from incidents.board import COLUMNS, LEVELS, behind, board
+from incidents.board import COLUMNS, LEVELS, behind, board, month_figures, month_of
+from incidents.enums import CategoryKind
 from incidents.exports import write_ledger
 from incidents.filters import FilterForm
 from incidents.views.importing import workbook
@@ -42,8 +44,27 @@ def by_level(request: HttpRequest) -> HttpResponse:
         "sums": [sum(line[name] for line in counted.values()) for name in COLUMNS],
         "shown": f"{LEVELS[int(level)]} · {COLUMNS[column]}" if chosen else "",
         "rows": behind(places, int(level), column) if chosen else [],
+        "month": _month(places, request.GET.get("month", "")),
     }
     return render(request, "incidents/board.html", context)
+
+
+def _month(places: Any, asked: str) -> dict[str, Any]:
+    """`asked`: 2026-11; the running month without one, or where it says none that has begun."""
+    today = clock.today()
+    try:
+        first, following = month_of(min(date.fromisoformat(f"{asked}-01"), today))
+    except ValueError:
+        first, following = month_of(today)
+    figures = month_figures(places, first)
+    return {
+        "first": first,
+        "before": first - timedelta(days=1),
+        "after": following if following <= today else None,
+        "levels": LEVELS.values(),
+        "lines": [(CategoryKind(kind).label, line.values()) for kind, line in figures.items()],
+        "sums": [sum(column) for column in zip(*(line.values() for line in figures.values()), strict=True)],
+    }
 
 
 @login_required

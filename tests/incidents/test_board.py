@@ -1,6 +1,7 @@
 """The board of what is open by level, the ledger, and the times that are shown without being judged."""
 
 import re
+from datetime import date
 from io import BytesIO
 
 import openpyxl
@@ -12,7 +13,7 @@ from gridgov.common.models import AuditEvent
 from grids.enums import Verb
 from grids.querysets import places_of
 from incidents.actions import NewProcedure, perform, publish_procedures, report, sweep
-from incidents.board import behind, board
+from incidents.board import behind, board, month_figures
 from incidents.models import Incident
 from incidents.search.similar import root_causes
 from inspections.actions import record_patrol
@@ -54,6 +55,35 @@ def test_board_counts_by_the_level_that_answers(town, new, clock):
     assert behind(sees(town.clerk), GROUP, "feedback") == [to_feed_back]
     assert behind(sees(town.clerk), VILLAGE, "raised") == [raised]
     assert behind(sees(town.clerk), DEPARTMENT, "open") == [handled]
+
+
+@pytest.mark.requirement("R58")
+def test_the_month_counts_what_was_reported_and_closed_in_it_by_the_level_that_closed(town, new, clock):
+    nothing = {"reported": 0, "closed": 0, "9": 0, "12": 0, "15": 0, "0": 0}
+    old, kept = new(), new()
+    do(new(), town.worker, "withdraw")
+    clock("2026-12-01T09:00")
+    do(old, town.worker, "settle", note="当场办结")  # reported in November, closed in December at the group
+    new("fire")
+    november, december = (month_figures(sees(town.clerk), date(2026, month, 15)) for month in (11, 12))
+    assert november["request"] == nothing | {"reported": 2}
+    assert december["request"] == nothing | {"closed": 1, "15": 1}
+    assert sum(line["reported"] for line in december.values()) == 1
+    assert sum(line["closed"] for line in december.values()) == 1
+    assert kept.is_open
+
+
+def test_the_boards_month_is_turned_back_and_never_ahead(town, new, client):
+    new()
+    login(client, town.clerk)
+    page = client.get("/incidents/board/?month=2026-10").content.decode()
+    assert "2026年10月" in page
+    assert "?month=2026-09#month" in page
+    assert "?month=2026-11#month" in page
+    for asked in ("", "2027-01", "x", "2026-13"):
+        page = client.get(f"/incidents/board/?month={asked}").content.decode()
+        assert "2026年11月" in page
+        assert "?month=2026-12" not in page
 
 
 @pytest.mark.requirement("R142")

@@ -103,6 +103,9 @@ def test_what_the_group_settled_stands_in_the_figures_of_village_and_township(wa
     }
     closed = page(director, "/incidents/ledger/?category=dispute&status=closed")
     assert openpyxl.load_workbook(BytesIO(closed.content)).active.max_row == 2
+    for person in (director, office):
+        lines = dict(page(person, "/incidents/board/").context["month"]["lines"])
+        assert list(lines["纠纷"]) == [2, 1, 0, 0, 1, 0]  # reported, closed, of these at the group
     desk = page(office, "/").context
     assert desk["trend"]["rows"][0][1:] == (2, 1)  # today: reported, closed
     month = {row.grid: (row.figure.numerator, row.figure.denominator) for row in desk["villages"]["rows"]}
