@@ -51,8 +51,8 @@ class Period:
     @classmethod
     def month(cls, township_code: str, day: date, data_at: datetime | None = None) -> Period:
         """The calendar month in which `day` lies."""
-        following = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
-        return cls(township_code, day.replace(day=1), following - timedelta(days=1), data_at or clock.now())
+        first, following = clock.month_of(day)
+        return cls(township_code, first, following - timedelta(days=1), data_at or clock.now())
 
     @classmethod
     def of(cls, assessment: Assessment) -> Period:

@@ -4,7 +4,7 @@ month brought, by kind of matter and by the level that closed it."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, Value, When
@@ -34,6 +34,12 @@ COLUMNS: Mapping[str, str | Promise] = {
     "visit": _("Return visit due"),
 }
 
+_LEVEL = Case(
+    When(responsible_department__isnull=False, then=Value(DEPARTMENT)),
+    default=Length("responsible_grid"),
+    output_field=IntegerField(),
+)
+
 
 def board(places: Sequence[Place]) -> dict[int, dict[str, int]]:
     """Level -> column -> how many; levels below the group count with it. Six queries."""
@@ -52,12 +58,6 @@ def behind(places: Sequence[Place], level: int, column: str) -> list[Incident]:
     return list(rows.for_list().order_by(F("due_at").asc(nulls_last=True), "reported_at", "id")[:MOST])
 
 
-def month_of(day: date) -> tuple[date, date]:
-    """The first day of its month and of the next one."""
-    first = day.replace(day=1)
-    return first, (first + timedelta(days=31)).replace(day=1)
-
-
 def month_figures(places: Sequence[Place], day: date) -> dict[str, dict[str, int]]:
     """Kind of category -> `reported` in the month of `day` (Asia/Shanghai), `closed` in it, and of these by the level that
     closed them, the group's own included (plan 3, second part). What is void, withdrawn or merged counts nowhere. Two
@@ -65,7 +65,7 @@ def month_figures(places: Sequence[Place], day: date) -> dict[str, dict[str, int
     found = {
         kind: dict.fromkeys(("reported", "closed", *map(str, LEVELS)), 0) for kind in CategoryKind.values
     }
-    start, end = (clock.start_of(first) for first in month_of(day))
+    start, end = (clock.start_of(first) for first in clock.month_of(day))
     there = Incident.objects.filter(any_of(places)).order_by()
     gone = (Status.VOID, Status.WITHDRAWN, Status.MERGED)
     reported = there.filter(reported_at__gte=start, reported_at__lt=end).exclude(status__in=gone)
@@ -78,13 +78,6 @@ def month_figures(places: Sequence[Place], day: date) -> dict[str, dict[str, int
         for column in ("closed", str(min(row["level"], max(LEVELS)))):
             found[row["category__kind"]][column] += row["n"]
     return found
-
-
-_LEVEL = Case(
-    When(responsible_department__isnull=False, then=Value(DEPARTMENT)),
-    default=Length("responsible_grid"),
-    output_field=IntegerField(),
-)
 
 
 def _open(places: Sequence[Place]) -> Any:

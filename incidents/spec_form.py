@@ -198,7 +198,8 @@ def _in_brief(step: StepSpec | None) -> str:
         return "–"
     asks = "、".join(str(ARGUMENT_WORDS.get(name, name)) for name in (*step.sets, *step.requires))
     limit = limit_text(step.limit.limit) if step.limit else ""
-    return " · ".join(filter(None, [step.name, step.actor, "、".join(step.posts), asks, limit]))
+    important = _("important") if step.important else ""
+    return " · ".join(filter(None, [step.name, step.actor, "、".join(step.posts), asks, limit, important]))
 
 
 def said(spec: ProcedureSpec) -> Iterator[tuple[Any, str]]:

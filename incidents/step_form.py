@@ -11,13 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from pydantic import ValidationError as SpecError
 
-from grids.models import Rule
+from grids.models import Rule, Tier
 from incidents.models import Procedure
 from incidents.spec_form import ARGUMENT_WORDS, LimitField
 from incidents.steps import CLOSE, REPORT, Steps, StepSpec, problems
 from incidents.views.procedures import action_name, level_names
 from incidents.workflow import STEP_ACTIONS
-from members.models import Post
 
 # What may be wrong with the steps as a whole.
 PROBLEMS: Mapping[str, Any] = {
@@ -150,10 +149,10 @@ def choices_for(
     levels = list(level_names(str(procedure.township_id)).items())
     rules = Rule.objects.filter(township=procedure.township_id).order_by("pk")
     asked = [(name, label) for name, label in ARGUMENT_WORDS.items()]
-    held = Post.objects.filter(township_code=procedure.township_id).order_by("title")
+    tiers = Tier.objects.filter(township=procedure.township_id).order_by("depth")
     # what a step names already is kept, whether such a post is there or not
     titles = dict.fromkeys([title for step in procedure.spec.steps for title in step.posts])
-    titles |= dict.fromkeys(held.values_list("title", flat=True).distinct())
+    titles |= dict.fromkeys(post["title"] for tier in tiers for post in tier.posts)
     return {
         "level": [("", _("– choose –")), *levels],
         "posts": [(title, title) for title in titles],

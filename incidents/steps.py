@@ -39,12 +39,11 @@ class LimitSpec(BaseModel):
 class StepSpec(BaseModel):
     """One step. Taken by one of the actions in `by`; those in `then` may follow once it was, and finish it.
 
-    `important`: the matter is an important one from this step on.
-    `posts`: titles of the posts whose holders alone take it; where nobody holds one, whoever works there does.
-
     `sets` and `requires` are arguments that its actions cannot do without. `after`: steps that come first, unless the
     actor stands at a level in `skip_by` of such a step. `parallel`: beside the others, at any time; `owed`: before the
     matter may be closed (beside the others: once those in `after` were taken). Without `on_success` the next step follows.
+    `posts`: titles of posts; only who holds one takes it, and where nobody who is there does, whoever works at the level.
+    `important`: the matter is an important one from this step on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

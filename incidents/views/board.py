@@ -15,7 +15,7 @@ from gridgov.common import audit, clock
 from gridgov.common.enums import AuditKind
 from grids.enums import Verb
 from grids.querysets import places_of
-from incidents.board import COLUMNS, LEVELS, behind, board, month_figures, month_of
+from incidents.board import COLUMNS, LEVELS, behind, board, month_figures
 from incidents.enums import CategoryKind
 from incidents.exports import write_ledger
 from incidents.filters import FilterForm
@@ -53,9 +53,9 @@ def _month(places: Any, asked: str) -> dict[str, Any]:
     """`asked`: 2026-11; the running month without one, or where it says none that has begun."""
     today = clock.today()
     try:
-        first, following = month_of(min(date.fromisoformat(f"{asked}-01"), today))
+        first, following = clock.month_of(min(date.fromisoformat(f"{asked}-01"), today))
     except ValueError:
-        first, following = month_of(today)
+        first, following = clock.month_of(today)
     figures = month_figures(places, first)
     return {
         "first": first,

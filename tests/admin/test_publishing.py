@@ -191,6 +191,21 @@ def test_a_step_is_changed_rehearsed_and_published(town, procedure):
     assert new.steps[1:] == procedure.spec.steps[1:]
 
 
+def test_who_alone_takes_a_step_and_what_it_makes_important_are_shown_before_they_are_published(
+    town, procedure
+):
+    client = login(Client(), town.clerk)
+    for field, value, said in (("0-posts", ["网格员"], "网格员 · 网格员"), ("0-important", "on", "重要")):
+        (change,) = client.post(address(procedure), sent(procedure, **{field: value})).context["changes"]
+        assert change.after.endswith(said)
+        assert change.after != change.before
+    client.post(address(procedure), sent(procedure, "yes", **{"0-posts": ["网格员"], "0-important": "on"}))
+    new = Procedure.objects.get(township=town.grid, code=procedure.code, is_current=True)
+    assert (new.spec.steps[0].posts, new.spec.steps[0].important) == (("网格员",), True)
+    page = client.get(f"/incidents/procedures/{new.pk}/").content.decode()
+    assert "仅限网格员" in page
+
+
 def test_what_is_sent_as_it_came_changes_nothing(town, procedure):
     shown = login(Client(), town.clerk).post(address(procedure), sent(procedure))
     assert shown.context["form"].has_error("__all__", "unchanged")
