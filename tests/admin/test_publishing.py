@@ -195,9 +195,9 @@ def test_who_alone_takes_a_step_and_what_it_makes_important_are_shown_before_the
     town, procedure
 ):
     client = login(Client(), town.clerk)
-    for field, value, said in (("0-posts", ["网格员"], "网格员 · 网格员"), ("0-important", "on", "重要")):
+    for field, value, ending in (("0-posts", ["网格员"], "网格员 · 网格员"), ("0-important", "on", "重要")):
         (change,) = client.post(address(procedure), sent(procedure, **{field: value})).context["changes"]
-        assert change.after.endswith(said)
+        assert change.after.endswith(ending)
         assert change.after != change.before
     client.post(address(procedure), sent(procedure, "yes", **{"0-posts": ["网格员"], "0-important": "on"}))
     new = Procedure.objects.get(township=town.grid, code=procedure.code, is_current=True)
