@@ -74,7 +74,7 @@ def test_lock_answers_an_unknown_user_alike(worker):
     assert problem(locked, 429, "locked_out") == problem(unknown, 429, "locked_out")
 
 
-def test_login_is_throttled_by_address(worker, settings):
+def test_login_is_throttled_by_address(worker, settings, clock):
     settings.REST_FRAMEWORK = {
         **settings.REST_FRAMEWORK,
         "DEFAULT_THROTTLE_RATES": {"user": "9/min", "login": "2/min"},
