@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ["grids", "members", "incidents", "inspections", "assessments"]
 ORDER = ["common", *ROOMS, "plans", "desk", "simulation"]  # app labels, each resting on those before it

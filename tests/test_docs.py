@@ -24,6 +24,8 @@ from incidents.enums import PartRole, Purpose, Source, Status
 from incidents.workflow import TRANSITIONS
 from members.enums import RoleCode
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "deploy" / "README.md"])
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))

@@ -10,6 +10,8 @@ from pathlib import Path
 import polib
 import pytest
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parent.parent
 PO = Path("locale/zh_Hans/LC_MESSAGES/django.po")
 SOURCES = ("gridgov", "grids", "members", "incidents", "inspections", "assessments", "templates")

@@ -6,6 +6,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import count
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +24,8 @@ from gridgov.common.worktime import (
 )
 from tests.common.worktime_cases import ALWAYS, DEMO, OFFICE, PLAIN, ROUND_THE_CLOCK, SHANGHAI, ledger
 from tests.common.worktime_oracle import Line
+
+pytestmark = pytest.mark.once
 
 CASES = int(os.environ.get("GRIDGOV_CLOCK_CASES", "2000"))
 

@@ -28,6 +28,8 @@ from gridgov.common.xlsx import (
     write_sheet,
 )
 
+pytestmark = pytest.mark.once
+
 MADE_AT = datetime(2026, 11, 1, 1, 30, tzinfo=UTC)
 META = Meta(unit="徐庄镇", period="2026-10", made_by="王五", made_at=MADE_AT, data_time=MADE_AT)
 NASTY = [

@@ -30,6 +30,7 @@ def page(town: Town, role: str, url: str = "/") -> str:
     return response.content.decode()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("role", ROLES)
 def test_desk_offers_only_what_opens(town, role):
     incident(town)

@@ -13,6 +13,8 @@ from django.contrib.staticfiles import finders
 
 from tests.frontend import floor
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[2]
 ESBUILD = ROOT / "node_modules" / ".bin" / "esbuild"
 

@@ -245,16 +245,19 @@ def test_names_of_actions_fit_their_column():
     assert longest <= Transition._meta.get_field("action").max_length
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("status", GROUP_MATTER)
 def test_group_matter_follows_the_table(town, new, status):
     walk(town, new, "group", status, GROUP_MATTER[status])
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("status", TOWN_MATTER)
 def test_township_matter_follows_the_table(town, new, status):
     walk(town, new, "town", status, TOWN_MATTER[status])
 
 
+@pytest.mark.once
 def test_unapproved_matter_follows_the_table(town, new):
     procedure = town.categories["fire"].procedure
     data = {**procedure.data, "approval": "all"}

@@ -87,6 +87,7 @@ def test_any_sequence_of_allowed_actions_keeps_the_loop_clean(number):
     assert taken, "nothing was allowed to anybody"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("number", PLANS)
 def test_the_simulation_leaves_no_step_of_any_procedure_untaken(number):
     walk = Walk(number, villages=1 if number == 2 else 2)

@@ -140,6 +140,7 @@ def test_plans_of_the_living_environment_offer_its_categories(number):
     assert offered.count() == {8: 8, 9: 1}[number]
 
 
+@pytest.mark.once
 @pytest.mark.requirement("R7", "R80")
 @pytest.mark.parametrize("number", PLANS)
 @pytest.mark.parametrize("groups", [0, None])
