@@ -78,23 +78,32 @@ class StepsForm(forms.BaseFormSet):  # type: ignore[type-arg]
         self.form_kwargs = {"choices": choices_for(procedure, added(procedure, self.data))}
 
     def clean(self) -> None:
+        """What does not fit is said at the step that it is about."""
         if any(self.errors):
             return
-        try:
-            steps = self.steps()
-        except SpecError as error:
-            raise forms.ValidationError(str(error.errors()[0]["msg"])) from error
-        names = {step.code: step.name for step in steps}
-        wrong = [f"{names.get(code, code)}: {PROBLEMS[what]}" for code, what in problems(steps, STEP_ACTIONS)]
-        if wrong:
-            raise forms.ValidationError(wrong)
+        kept = self._kept()
+        forms_of: dict[str, list[StepForm]] = {}
+        steps = []
+        for form in kept:
+            forms_of.setdefault(form.cleaned_data["code"], []).append(form)
+            try:
+                steps.append(StepSpec.model_validate(_said(form)))
+            except SpecError as error:
+                form.add_error(None, str(error.errors()[0]["msg"]))
+        if len(steps) == len(kept):
+            for code, what in dict.fromkeys(problems(steps, STEP_ACTIONS)):
+                for form in forms_of[code]:
+                    form.add_error(None, PROBLEMS[what])
 
-    def steps(self) -> Steps:
-        """As typed, in order and without those taken out."""
+    def _kept(self) -> list[StepForm]:
+        """In order and without those taken out."""
         kept = [form for form in self.forms if form.has_changed() or form.initial]
         kept = [form for form in kept if form.cleaned_data and not form.cleaned_data.get("DELETE")]
-        kept.sort(key=lambda form: form.cleaned_data.get("ORDER") or len(self.forms))
-        return [StepSpec.model_validate(_said(form)) for form in kept]
+        return sorted(kept, key=lambda form: form.cleaned_data.get("ORDER") or len(self.forms))
+
+    def steps(self) -> Steps:
+        """As typed. SpecError where one step alone is not possible."""
+        return [StepSpec.model_validate(_said(form)) for form in self._kept()]
 
     def data_of_steps(self) -> list[dict[str, Any]]:
         return [step.model_dump(mode="json", exclude_defaults=True) for step in self.steps()]

@@ -399,6 +399,12 @@ class TransitionSerializer(serializers.Serializer[Transition]):
     to_unit = serializers.SerializerMethodField()
     responsible = PersonSerializer(allow_null=True)
     step = serializers.SerializerMethodField()
+    told_at_once = serializers.SerializerMethodField()
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_told_at_once(self, row: Transition) -> list[str]:
+        """The posts that the plan has told of a report at once, as it names them."""
+        return list(row.data.get("told", ())) if row.action == "report" else []
 
     @extend_schema_field(NamedSerializer(allow_null=True))
     def get_step(self, row: Any) -> dict[str, str] | None:

@@ -226,8 +226,12 @@ def test_steps_that_do_not_fit_together_are_named(town, procedure, changed, said
     client = login(Client(), town.clerk)
     shown = client.post(address(procedure), sent(procedure, "yes", **changed))
     assert shown.status_code == 200
-    assert [one.errors for one in shown.context["steps"] if one.errors] == []
-    assert said in shown.content.decode()
+    wrong = [one for one in shown.context["steps"] if one.errors]
+    assert wrong
+    assert any(said in text for one in wrong for text in one.non_field_errors())
+    for one in wrong:  # the opened step, and the way to it from above
+        assert f'id="{one.prefix}" open' in shown.content.decode()
+        assert f'href="#{one.prefix}"' in shown.content.decode()
     assert Procedure.objects.get(pk=procedure.pk).is_current
 
 

@@ -318,6 +318,9 @@ def test_a_major_dispute_tells_committee_and_government(walk, posted):
     row = walk.report(posted, "dispute_major", walk.group, trend_forecast="可能升级。")
     told = Transition.objects.get(incident=row, seq=1).data["told"]
     assert [text.rpartition(" ")[2] for text in told] == ["乡党委主要负责人", "乡政府主要负责人"]
+    history = walk.history(posted, row)
+    assert history[0]["told_at_once"] == told
+    assert not any(step["told_at_once"] for step in history[1:])
     for title in ("乡党委主要负责人", "乡政府主要负责人"):
         assert (
             InboxMessage.objects.filter(member=walk.by(title).member, link=f"/incidents/{row}/").count() == 1
