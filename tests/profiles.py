@@ -1,6 +1,7 @@
 """`python -m tests.profiles [pytest arguments]`: the tests on SQLite, then on PostgreSQL and Redis where reachable.
 
-What is marked `once` says nothing of a database and runs on SQLite only. With CI=true a server that is there but cannot be used is a failure, never a silent skip.
+What is marked `once` proves rules, not SQL, and runs on SQLite only. With CI=true a server that is there but cannot be used
+is a failure, never a silent skip.
 """
 
 import os

@@ -25,8 +25,6 @@ from schemathesis.specs.openapi.checks import (
 from gridgov.desk.api.views import document
 from tests.factories import client_for
 
-pytestmark = pytest.mark.once
-
 EXAMPLES = 20
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 

@@ -30,8 +30,6 @@ from tests.factories import Town, client_for, fresh, incident, township
 from tests.factories.files import jpeg
 from tests.matrix.walk import Watch
 
-pytestmark = pytest.mark.once
-
 # Names of fields that name nothing that is stored: words, figures, times, choices, and the caller's own numbers.
 PLAIN = set(
     """client_uuid title description occurred_at source external_no external_due latitude longitude accuracy_m address
