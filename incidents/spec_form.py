@@ -196,10 +196,17 @@ def _steps_changed(before: ProcedureSpec, after: ProcedureSpec) -> Iterator[Chan
 def _in_brief(step: StepSpec | None) -> str:
     if step is None:
         return "–"
-    asks = "、".join(str(ARGUMENT_WORDS.get(name, name)) for name in (*step.sets, *step.requires))
     limit = limit_text(step.limit.limit) if step.limit else ""
     important = _("important") if step.important else ""
-    return " · ".join(filter(None, [step.name, step.actor, "、".join(step.posts), asks, limit, important]))
+    return " · ".join(
+        filter(None, [step.name, step.actor, "、".join(step.posts), asked_in_words(step), limit, important])
+    )
+
+
+def asked_in_words(step: StepSpec) -> str:
+    """What a step decides and asks for; a paper by its title."""
+    named = [str(ARGUMENT_WORDS.get(name, name)) for name in (*step.sets, *step.requires)]
+    return "、".join([*named, *([f"《{step.paper}》"] if step.paper else [])])
 
 
 def said(spec: ProcedureSpec) -> Iterator[tuple[Any, str]]:

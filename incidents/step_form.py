@@ -48,6 +48,12 @@ class StepForm(forms.Form):
     then = forms.MultipleChoiceField(label=gettext_lazy("and finished by"), required=False)
     sets = forms.MultipleChoiceField(label=gettext_lazy("Decides"), required=False)
     requires = forms.MultipleChoiceField(label=gettext_lazy("Asks for"), required=False)
+    paper = forms.CharField(
+        label=gettext_lazy("Paper to hand in"),
+        max_length=40,
+        required=False,
+        help_text=gettext_lazy("Its title; photos and files beside it do not count as that."),
+    )
     after = forms.MultipleChoiceField(label=gettext_lazy("Only after"), required=False)
     skip_by = forms.MultipleChoiceField(label=gettext_lazy("May be skipped by"), required=False)
     on_success = forms.ChoiceField(label=gettext_lazy("If it succeeds"), required=False)

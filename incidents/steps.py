@@ -22,6 +22,7 @@ CLOSE = "close"  # as `on_success`: the matter ends here
 # What a level does with a matter; where a procedure has steps of a level, it does there only what they name.
 MAIN = ("settle", "start", "submit_result", "dispatch")
 REPORT = "report"
+PAPERS = "papers"  # the argument by which the paper that a step names is handed in
 
 
 class LimitSpec(BaseModel):
@@ -43,6 +44,7 @@ class StepSpec(BaseModel):
     actor stands at a level in `skip_by` of such a step. `parallel`: beside the others, at any time; `owed`: before the
     matter may be closed (beside the others: once those in `after` were taken). Without `on_success` the next step follows.
     `posts`: titles of posts; only who holds one takes it, and where nobody who is there does, whoever works at the level.
+    `paper`: what has to be handed in with it, by its title (村两委书面意见); photos and files beside it do not count as that.
     `important`: the matter is an important one from this step on.
     """
 
@@ -56,6 +58,7 @@ class StepSpec(BaseModel):
     then: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
+    paper: str = Field("", max_length=40)
     after: tuple[str, ...] = ()
     on_success: str = ""
     on_failure: str = ""
@@ -73,7 +76,11 @@ class StepSpec(BaseModel):
 
     def asks(self, action: str) -> tuple[str, ...]:
         """The arguments that this action cannot do without."""
-        return (*self.sets, *self.requires) if action in self.by else ()
+        return self.asked if action in self.by else ()
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        return (*self.sets, *self.requires, *([PAPERS] if self.paper else []))
 
 
 Steps = Sequence[StepSpec]
@@ -185,7 +192,7 @@ def problems(steps: Steps, actions: Mapping[str, tuple[str, ...]]) -> Iterator[t
         if any(action not in actions for action in step.actions):
             yield step.code, "unknown_action"
         taken = [set(actions[action]) for action in step.by if action in actions]
-        if taken and not {*step.sets, *step.requires} <= set.intersection(*taken):
+        if taken and not set(step.asked) <= set.intersection(*taken):
             yield step.code, "unknown_argument"
         if not step.actor:
             yield step.code, "no_actor"

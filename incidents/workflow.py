@@ -5,7 +5,7 @@ Pure: no database, no clock. `actions.py` performs the moves, `permissions.py` a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,7 +17,17 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from gridgov.common.worktime import Limit
 from grids.enums import Kind, Verb
 from incidents.enums import OPEN_STATUSES, Level, OnOverdue, Purpose, Status
-from incidents.steps import REPORT, LimitSpec, StepSpec, at_levels, kind_at, level_of, levels_here, problems
+from incidents.steps import (
+    PAPERS,
+    REPORT,
+    LimitSpec,
+    StepSpec,
+    at_levels,
+    kind_at,
+    level_of,
+    levels_here,
+    problems,
+)
 
 
 class Who(StrEnum):
@@ -176,20 +186,20 @@ ENTRY = ("on_behalf_of", "channel", "happened_at")
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "accept": ("note", "important"),
     "reject": ("reason",),
-    "settle": ("note", "told", "files"),
+    "settle": ("note", "told", "files", PAPERS),
     "dispatch": ("to", "note", "deadline", "important", "assisting", "case_leader"),
     "start": ("note", "responsible_person", "deadline"),
-    "submit_result": ("note", "files"),
+    "submit_result": ("note", "files", PAPERS),
     "send_back": ("reason",),
     "verify": ("note",),
     "feed_back": ("note", "channel", "happened_at"),
     "return_visit": ("happened", "solved", "note", "channel", "happened_at"),
     "close": ("note",),
     "reopen": ("reason",),
-    "escalate": ("reason", "important", "files"),
+    "escalate": ("reason", "important", "files", PAPERS),
     "hand_over": ("to", "reason"),
     "add_note": ("note", "files"),
-    "review": ("note", "files"),
+    "review": ("note", "files", PAPERS),
     "approve": ("note",),
     "disapprove": ("reason",),
     "refuse": ("reason",),
@@ -219,6 +229,13 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "release_assist": ("assisting", "reason"),
     "undo": (),
 }
+
+
+def arguments_of(action: str, requires: Collection[str]) -> tuple[str, ...]:
+    """All arguments that the action takes, its own first; a paper only where the step asks for one."""
+    own = [name for name in ARGUMENTS[action] if name != PAPERS or name in requires]
+    return (*own, *(name for name in ENTRY if name not in own))
+
 
 # What a procedure may ask of the report itself.
 OF_REPORT = ("trend_forecast", "occurred_at", "address", "requester")

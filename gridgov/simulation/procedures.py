@@ -18,7 +18,7 @@ from incidents.enums import AssistKind, Status
 from incidents.models import AssistTask, Incident, Procedure, Transition
 from incidents.permissions import obligatory, owed_before_closing, refusal
 from incidents.permissions.steps import current_step, owed_steps, people_to_name, wrong_unit
-from incidents.steps import StepSpec, place_at
+from incidents.steps import PAPERS, StepSpec, place_at
 from incidents.workflow import TRANSITIONS
 
 # What may come next in a state, in the order in which it is tried.
@@ -187,7 +187,7 @@ def _word(incident: Incident, people: People, user: User, name: str, given: Mapp
         units: list[Any] = [*people.departments, *people.villages]
         found = next((unit for unit in units if unit not in busy), None)
         return [found] if found is not None else None
-    if name == "files":
+    if name in ("files", PAPERS):
         return [_paper(user)]
     return {
         "note": matters.ANY[0].result,

@@ -123,12 +123,21 @@ def turn_of_report(user: User, client_uuid: UUID) -> int:
     return turn_of("report", user.pk, client_uuid)
 
 
-def take_files(*, user: User, incident: Incident, client_uuids: Sequence[UUID], seq: int) -> None:
-    """Attaches the actor's own uploads to an action."""
+def take_files(
+    *,
+    user: User,
+    incident: Incident,
+    client_uuids: Sequence[UUID],
+    seq: int,
+    argument: str = "files",
+    paper: str = "",
+) -> None:
+    """Attaches the actor's own uploads to an action; `paper`: the title under which its step asked for them. What came with
+    an earlier action stays with that."""
     wanted = set(client_uuids)
     own = Upload.objects.filter(uploader=user, client_uuid__in=wanted).filter(
-        Q(incident=None) | Q(incident=incident)
+        Q(incident=None) | Q(incident=incident, history_seq=None) | Q(incident=incident, history_seq=seq)
     )
-    if own.update(incident=incident, history_seq=seq) != len(wanted):
+    if own.update(incident=incident, history_seq=seq, paper=paper) != len(wanted):
         text = _("A file named here has not arrived.")
-        raise Invalid(text, code="unknown_file", errors={"files": [text]})
+        raise Invalid(text, code="unknown_file", errors={argument: [text]})

@@ -21,8 +21,9 @@ from incidents.actions.moves.handling import take_over_first
 from incidents.actions.result import Outcome, entry_errors, replay_of
 from incidents.models import Incident, Transition
 from incidents.permissions import obligatory, refusal
-from incidents.permissions.steps import rules_of_step, step_of
-from incidents.workflow import ARGUMENTS, ENTRY, TRANSITIONS, Move
+from incidents.permissions.steps import paper_of, rules_of_step, step_of
+from incidents.steps import PAPERS
+from incidents.workflow import TRANSITIONS, Move, arguments_of
 from members.models import Member
 from members.permissions import acting
 from members.querysets import standing_of
@@ -114,8 +115,16 @@ def _carry_out(
         data=data,
         batch=batch,
     )
-    if given.get("files") and case.user is not None:
-        take_files(user=case.user, incident=case.incident, client_uuids=given["files"], seq=row.seq)
+    for name, paper in (("files", ""), (PAPERS, step.paper if step else "")):
+        if given.get(name) and case.user is not None:
+            take_files(
+                user=case.user,
+                incident=case.incident,
+                client_uuids=given[name],
+                seq=row.seq,
+                argument=name,
+                paper=paper,
+            )
 
 
 def _earliest(incident: Incident, move: Move) -> datetime:
@@ -129,13 +138,17 @@ def _earliest(incident: Incident, move: Move) -> datetime:
 
 def _check_arguments(user: User, incident: Incident, move: Move, given: Mapping[str, Any]) -> None:
     """Unknown, missing and impossible arguments, all at once and by name."""
-    unknown = set(given) - {*ARGUMENTS[move.name], *ENTRY}
+    requires = obligatory(incident, move.name, user)
+    unknown = set(given) - set(arguments_of(move.name, requires))
     errors: dict[str, Sequence[str]] = {
         name: [_("This action does not take it.")] for name in sorted(unknown)
     }
-    missing = [name for name in obligatory(incident, move.name, user) if name not in given]
+    missing = [name for name in requires if name not in given]
     for name in missing:
         errors[name] = [_("This is needed for “%(action)s”.") % {"action": move.label}]
+    if PAPERS in missing:
+        paper = paper_of(user, incident, move.name)
+        errors[PAPERS] = [_("“%(paper)s” has to be handed in.") % {"paper": paper}]
     now = clock.now()
     errors |= entry_errors(given)
     happened = given.get("happened_at")

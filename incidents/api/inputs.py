@@ -282,6 +282,12 @@ class ActionInput(ArgumentsInput):
         help_text=gettext_lazy("As read; a change since then answers 409."),
     )
     files = serializers.ListField(child=Uuid(), max_length=20, required=False)
+    papers = serializers.ListField(
+        child=Uuid(),
+        max_length=20,
+        required=False,
+        help_text=gettext_lazy("The paper that the step asks for, as uploads; `allowed_actions` names it."),
+    )
 
 
 class BulkInput(ArgumentsInput):

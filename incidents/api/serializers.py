@@ -130,6 +130,7 @@ class UploadSerializer(serializers.Serializer[Upload]):
     step = serializers.IntegerField(
         source="history_seq", allow_null=True, help_text=_("The step it came with; null: with the report.")
     )
+    paper = serializers.CharField(help_text=_("The paper of a step that it is, by its title; else empty."))
     url = serializers.SerializerMethodField()
 
     def get_url(self, upload: Upload) -> str:
@@ -266,6 +267,9 @@ class AllowedSerializer(serializers.Serializer[Any]):
     arguments = serializers.ListField(child=serializers.CharField(), help_text=_("All arguments it takes."))
     rules = serializers.DictField(
         child=RuleSerializer(), help_text=_("By argument: the rule that asks for it.")
+    )
+    paper = serializers.CharField(
+        help_text=_("The title of what `papers` hands in; empty where none is asked.")
     )
 
 

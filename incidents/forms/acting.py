@@ -13,10 +13,12 @@ from gridgov.common.worktime import Limit, Unit
 from grids.models import Grid
 from incidents.actions.notices import TEXTS as NOTICES
 from incidents.forms.choices import CHOICES, NAMED
-from incidents.forms.fields import FIELDS, HINTS, NOTE_LABELS, PARTS_OF, RESOLVED, TOGETHER, in_drop
+from incidents.forms.fields import FIELDS, FILES, HINTS, NOTE_LABELS, PARTS_OF, RESOLVED, TOGETHER, in_drop
 from incidents.models import Category, Incident, Upload
 from incidents.permissions.conditions import main_matter
-from incidents.workflow import ARGUMENTS, ENTRY
+from incidents.permissions.steps import paper_of
+from incidents.steps import PAPERS
+from incidents.workflow import ARGUMENTS, ENTRY, arguments_of
 from members.forms import entry_fields
 from members.models import Department, Member
 
@@ -49,7 +51,8 @@ class ActionForm(forms.Form):
         initial = {"client_uuid": uuid.uuid4(), "version": incident.version, "on_behalf_of": done_by}
         super().__init__(data, files, auto_id=f"{action}_%s", initial=initial)
         required = set(requires)
-        for argument in (name for name in ARGUMENTS[action] if name not in self.LEFT_OUT):
+        own = [name for name in arguments_of(action, required) if name in ARGUMENTS[action]]
+        for argument in (name for name in own if name not in self.LEFT_OUT):
             for name in PARTS_OF.get(argument, (argument,)):
                 field = FIELDS[name]()
                 field.required = argument in required
@@ -63,15 +66,20 @@ class ActionForm(forms.Form):
             if name in self.entry:
                 field.required = bool(done_by) and name != "happened_at"
                 self.fields[name] = field
-        if "note" in self.fields and action in NOTE_LABELS:
-            self.fields["note"].label = NOTE_LABELS[action]
-        for name, field in self.fields.items():
-            field.help_text = HINTS.get((action, name), field.help_text)
+        self._say_what_is_meant()
         for name, choices in CHOICES.items():
             if name in self.fields:
                 self.fields[name].choices = choices(user, incident, action)  # type: ignore[attr-defined]
         if action == "correct":
             self.initial.update(self.as_it_is())
+
+    def _say_what_is_meant(self) -> None:
+        if PAPERS in self.fields:
+            self.fields[PAPERS].label = paper_of(self.user, self.incident, self.action)
+        if "note" in self.fields and self.action in NOTE_LABELS:
+            self.fields["note"].label = NOTE_LABELS[self.action]
+        for name, field in self.fields.items():
+            field.help_text = HINTS.get((self.action, name), field.help_text)
 
     def as_it_is(self) -> dict[str, Any]:
         """What there is to be corrected."""
@@ -101,10 +109,10 @@ class ActionForm(forms.Form):
         kept: Any = self.data.copy()  # type: ignore[attr-defined]
         for name in {"client_uuid", "version"} & set(self.fields):
             kept[name] = self.get_initial_for_field(self.fields[name], name)
-        if "files" in self.fields:
-            sent = kept.getlist("files_sent")
+        for name in set(FILES) & set(self.fields):
+            sent = kept.getlist(f"{name}_sent")
             own = Upload.objects.filter(uploader=self.user, incident=None)
-            self.fields["files"].kept = [  # type: ignore[attr-defined]
+            self.fields[name].kept = [  # type: ignore[attr-defined]
                 in_drop(upload) for upload in own.order_by("created_at") if str(upload.client_uuid) in sent
             ]
         self.data = kept
@@ -156,7 +164,7 @@ class BulkForm(ActionForm):
 
     version = None  # type: ignore[assignment]  # each matter has its own
 
-    LEFT_OUT = ("files",)
+    LEFT_OUT = FILES
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

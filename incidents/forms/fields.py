@@ -15,8 +15,10 @@ from gridgov.common.forms import FilesField, MomentField
 from gridgov.common.worktime import Unit
 from incidents.enums import Card
 from incidents.models import Upload
+from incidents.steps import PAPERS
 
 MOST_FILES = 20
+FILES = ("files", PAPERS)
 WORDS = {"max_length": 2000, "widget": forms.Textarea(attrs={"rows": 3})}
 UNITS: Mapping[Unit, str] = {
     Unit.MINUTES: gettext_noop("minutes"),
@@ -73,7 +75,7 @@ FIELDS: Mapping[str, Callable[[], forms.Field]] = {
         label=_("Deadline"), help_text=_("Without one the limit of the procedure counts.")
     ),
     "important": lambda: forms.BooleanField(label=_("This is an important matter")),
-    "files": files_field,
+    **dict.fromkeys(FILES, files_field),
     "happened": lambda: yes_no(_("Did it happen as reported?")),
     "solved": lambda: yes_no(_("Is it solved?")),
     "channel": lambda: forms.ChoiceField(label=_("How"), choices=Channel.choices, initial=Channel.PHONE),
@@ -118,7 +120,7 @@ TOGETHER = {
 RESOLVED = (
     "client_uuid",
     "version",
-    "files",
+    *FILES,
     "to",
     "into",
     "category",

@@ -277,6 +277,7 @@ class Upload(Attachment):
     incident = models.ForeignKey(Incident, models.CASCADE, null=True, related_name="uploads")
     incident_client_uuid = models.UUIDField(null=True)
     history_seq = models.PositiveIntegerField(null=True)  # the action it came with, if not the report
+    paper = models.CharField(max_length=40, blank=True)  # what the step had asked for: 村两委书面意见
 
     objects = UploadQuerySet.as_manager()
 

@@ -20,13 +20,14 @@ from incidents.permissions.steps import (
     asked_by_step,
     narrowed,
     owed_steps,
+    paper_of,
     rule_of,
     rule_of_action,
     rules_of_step,
     step_rule,
 )
-from incidents.steps import digits, naming
-from incidents.workflow import ARGUMENTS, ENTRY, TRANSITIONS, Move, Who
+from incidents.steps import PAPERS, digits, naming
+from incidents.workflow import TRANSITIONS, Move, Who, arguments_of
 from members.querysets import standing_of
 
 if TYPE_CHECKING:
@@ -35,13 +36,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Allowed:
-    """An action that this person may take now. `rules`: argument -> the rule behind its being asked for."""
+    """An action that this person may take now. `rules`: argument -> the rule behind its being asked for; `paper`: the title
+    of what has to be handed in as `papers`."""
 
     name: str
     label: str
     requires: tuple[str, ...]
     arguments: tuple[str, ...]
     rules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    paper: str = ""
 
 
 @dataclass(frozen=True)
@@ -360,13 +363,9 @@ def allowed_actions(user: User, incident: Incident) -> list[Allowed]:
             continue
         requires, rules = obligatory(incident, move.name, user), rules_of_step(user, incident, move.name)
         label = incident.procedure.spec.word_for(move.name)
-        found.append(Allowed(move.name, label, requires, arguments_of(move.name), rules))
+        paper = paper_of(user, incident, move.name) if PAPERS in requires else ""
+        found.append(Allowed(move.name, label, requires, arguments_of(move.name, requires), rules, paper))
     return found
-
-
-def arguments_of(action: str) -> tuple[str, ...]:
-    """All arguments the action takes, its own first."""
-    return (*ARGUMENTS[action], *(name for name in ENTRY if name not in ARGUMENTS[action]))
 
 
 def obligatory(incident: Incident, action: str, user: User | None = None) -> tuple[str, ...]:

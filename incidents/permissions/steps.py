@@ -16,6 +16,7 @@ from incidents.models import Incident
 from incidents.steps import (
     DEPARTMENT,
     MAIN,
+    PAPERS,
     UNIT,
     StepSpec,
     asks_for_order,
@@ -206,6 +207,12 @@ def asked_by_step(user: User | None, incident: Incident, action: str) -> tuple[s
     """The arguments that the procedure asks for with this action, beside those of the table."""
     step = _step_for(user, incident, action)
     return step.asks(action) if step is not None else ()
+
+
+def paper_of(user: User | None, incident: Incident, action: str) -> str:
+    """The title of the paper that is handed in with this action; empty where none is asked for."""
+    step = _step_for(user, incident, action)
+    return step.paper if step is not None and PAPERS in step.asks(action) else ""
 
 
 def _step_for(user: User | None, incident: Incident, action: str) -> StepSpec | None:

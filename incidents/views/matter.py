@@ -32,6 +32,7 @@ from incidents.due import explain
 from incidents.enums import CategoryKind
 from incidents.exports import replies_to
 from incidents.forms import ActionForm, NoticeForm
+from incidents.forms.fields import FILES
 from incidents.models import FeedbackRequest, Incident, Mediation, Supervision, Transition
 from incidents.permissions import (
     Owed,
@@ -167,8 +168,9 @@ def take(request: HttpRequest, incident: Incident, action: str, form: ActionForm
     if not valid or call is None:
         raise Invalid(_("Something is missing or not right."))
     arguments = form.arguments()
-    if form.cleaned_data.get("files"):
-        arguments["files"] = keep(form.cleaned_data["files"], user=user, call=call)
+    for name in FILES:
+        if form.cleaned_data.get(name):
+            arguments[name] = keep(form.cleaned_data[name], user=user, call=call)
     return perform(
         user=user,
         incident=incident,

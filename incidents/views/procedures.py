@@ -19,7 +19,7 @@ from grids.admin import managed_townships
 from grids.models import Rule, Tier
 from incidents.due import limit_text
 from incidents.models import Category, Incident, Procedure
-from incidents.spec_form import ARGUMENT_WORDS, said
+from incidents.spec_form import asked_in_words, said
 from incidents.steps import CLOSE, REPORT, Steps, StepSpec, edges
 from incidents.workflow import TRANSITIONS, ProcedureSpec
 
@@ -124,7 +124,7 @@ def _shown(
         "step": step,
         "level": levels.get(step.level, step.level),
         "by": "、".join(words.get(name) or action_name(name) for name in step.actions),
-        "asks": "、".join(str(ARGUMENT_WORDS.get(name, name)) for name in (*step.sets, *step.requires)),
+        "asks": asked_in_words(step),
         "after": "、".join(names[code] for code in step.after),
         "success": names.get(follows.get(True, ""), ""),
         "failure": names.get(follows.get(False, ""), ""),

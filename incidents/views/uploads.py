@@ -105,7 +105,7 @@ def files_of(incident: Incident) -> dict[int, Shown]:
         if upload.kind == FileKind.PHOTO:
             url = reverse("incidents:photo", args=[upload.pk])
             small = reverse("incidents:small-photo", args=[upload.pk])
-            shown.photos.append({"url": url, "thumbnail_url": small, "caption": ""})
+            shown.photos.append({"url": url, "thumbnail_url": small, "caption": upload.paper})
         else:
             shown.files.append(upload)
     return found

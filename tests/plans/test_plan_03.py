@@ -1,10 +1,12 @@
 """Plan 3 (乡社会治安综合治理和矛盾纠纷调处方案), section 3.3, procedure by procedure, as its people would do it."""
 
 import re
+import uuid
 from io import BytesIO
 
 import openpyxl
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
@@ -12,6 +14,7 @@ from gridgov.common import clock
 from incidents.models import Incident, Part, Transition
 from members.models import InboxMessage
 from tests.factories import client_for, fresh
+from tests.factories.files import pdf
 from tests.plans.walking import LATER, Walk
 
 pytestmark = pytest.mark.django_db
@@ -57,7 +60,7 @@ def test_an_ordinary_dispute_passes_the_four_steps_in_order(walk, posted, direct
     named = {"responsible_person": str(committees.member.pk), "deadline": LATER}
     assert walk.act(director, row, "start", note="两委会商", **named)["due_at"] == LATER
     assert walk.step(director, row) == "consult"  # until they say that it does not succeed
-    walk.act(director, row, "escalate", reason="村里调不成。", files=[walk.file(director, row)])
+    walk.act(director, row, "escalate", reason="村里调不成。", papers=[walk.file(director, row)])
     assert walk.step(office, row) == "assign"
     walk.act(office, row, "accept")
     walk.act(office, row, "dispatch", to=walk.department("司法所"), case_leader=leader(walk), deadline=LATER)
@@ -146,11 +149,49 @@ def test_the_committees_cannot_finish_without_a_person_and_a_deadline(walk, post
 def test_the_report_upward_needs_the_written_opinion(walk, posted, director, committees):
     row = brought_to_the_village(walk, posted, director)
     walk.act(director, row, "start", responsible_person=str(committees.member.pk), deadline=LATER)
-    body = walk.refused(director, row, "escalate", "invalid_arguments", "P3-D5", reason="调不成")
-    assert set(body["errors"]) == {"files"}
+    other = [walk.file(director, row)]  # a photo of the wall is no opinion of the committees
+    for files in ([], other):
+        body = walk.refused(
+            director, row, "escalate", "invalid_arguments", "P3-D5", reason="调不成", files=files
+        )
+        assert body["errors"] == {"papers": ["须提交《村两委书面意见》。"]}
     offered = {one["name"]: one for one in walk.read(director, row)["allowed_actions"]}
-    assert "files" in offered["escalate"]["requires"]
-    assert offered["escalate"]["rules"]["files"]["id"] == "P3-D5"
+    assert "papers" in offered["escalate"]["requires"]
+    assert offered["escalate"]["paper"] == "村两委书面意见"
+    assert offered["escalate"]["rules"]["papers"]["id"] == "P3-D5"
+    assert "papers" not in offered["settle"]["arguments"]
+    opinion = walk.file(director, row)
+    sent = walk.act(director, row, "escalate", reason="调不成", files=other, papers=[opinion])
+    assert {one["client_uuid"]: one["paper"] for one in sent["uploads"]} == {
+        opinion: "村两委书面意见",
+        other[0]: "",
+    }
+
+
+def test_a_paper_is_taken_only_where_the_step_asks_for_it(walk, posted):
+    row = walk.report(posted, "dispute", walk.group)
+    given = {"reason": "两家都不让步", "papers": [walk.file(posted, row)]}
+    body = walk.refused(posted, row, "escalate", "invalid_arguments", None, **given)
+    assert set(body["errors"]) == {"papers"}
+
+
+def test_the_page_asks_for_the_paper_by_its_title(walk, posted, director, committees, office):
+    row = brought_to_the_village(walk, posted, director)
+    walk.act(director, row, "start", responsible_person=str(committees.member.pk), deadline=LATER)
+    text = page(director, f"/incidents/{row}/").content.decode()
+    field = text[text.index('name="papers"') - 2000 : text.index('name="papers"')]
+    assert "村两委书面意见" in field
+    client = Client()
+    client.force_login(fresh(director))
+    given = {
+        "client_uuid": str(uuid.uuid4()),
+        "version": walk.read(director, row)["version"],
+        "reason": "调不成",
+        "papers": SimpleUploadedFile("意见.pdf", pdf()),
+    }
+    assert client.post(f"/incidents/{row}/actions/escalate/", given).status_code == 302
+    story = page(office, f"/incidents/{row}/").content.decode()
+    assert "村两委书面意见：意见.pdf" in story
 
 
 @pytest.mark.requirement("R54")
@@ -163,7 +204,7 @@ def test_it_is_reported_upward_by_the_director_of_security_alone(walk, posted, d
         "村治保主任" in walk.refused(committees, row, "escalate", "not_this_post", "P3-D5", **given)["detail"]
     )
     assert walk.read(director, row)["important"] is False
-    walk.act(director, row, "escalate", reason="调不成", files=[walk.file(director, row)])
+    walk.act(director, row, "escalate", reason="调不成", papers=[walk.file(director, row)])
     assert walk.step(office, row) == "assign"
     assert walk.read(office, row)["important"] is True  # P3-M2: it must be reported at once
 
@@ -172,7 +213,7 @@ def test_a_vacant_post_holds_nothing_up(walk, posted, director, committees):
     row = brought_to_the_village(walk, posted, director)
     walk.act(director, row, "start", responsible_person=str(committees.member.pk), deadline=LATER)
     director.member.appointments.filter(post__title="村治保主任").update(until=clock.today())
-    walk.act(committees, row, "escalate", reason="调不成", files=[walk.file(committees, row)])
+    walk.act(committees, row, "escalate", reason="调不成", papers=[walk.file(committees, row)])
 
 
 def test_the_history_speaks_in_the_words_of_the_plan(walk, posted):
@@ -191,10 +232,11 @@ def test_only_an_opinion_of_the_villages_own_on_this_dispute_goes_up(walk, poste
     row = brought_to_the_village(walk, posted, director)
     walk.act(director, row, "start", responsible_person=str(committees.member.pk), deadline=LATER)
     other = walk.report(director, "dispute", walk.village)
-    body = walk.refused(director, row, "escalate", "invalid_arguments", "P3-D5", reason="调不成", files=[])
-    assert set(body["errors"]) == {"files"}
+    body = walk.refused(director, row, "escalate", "invalid_arguments", "P3-D5", reason="调不成", papers=[])
+    assert set(body["errors"]) == {"papers"}
     for wrong in (walk.file(director, other), walk.file(posted, row), "00000000-0000-4000-8000-000000000054"):
-        walk.refused(director, row, "escalate", "unknown_file", None, reason="调不成", files=[wrong])
+        body = walk.refused(director, row, "escalate", "unknown_file", None, reason="调不成", papers=[wrong])
+        assert set(body["errors"]) == {"papers"}
     assert walk.read(director, row)["responsible"]["grid"] == walk.village.code
 
 
@@ -205,7 +247,9 @@ def test_the_opinion_goes_up_with_the_report_and_the_office_reads_it(
     row = brought_to_the_village(walk, posted, director)
     walk.act(director, row, "start", responsible_person=str(committees.member.pk), deadline=LATER)
     opinion = walk.file(director, row)
-    walk.act(director, row, "escalate", reason="村里调不成。", files=[opinion])
+    walk.act(director, row, "escalate", reason="村里调不成。", papers=[opinion])
+    again = {"note": "补充", "files": [opinion]}  # what came with a step stays with that
+    walk.refused(director, row, "add_note", "unknown_file", None, **again)
     read = walk.read(office, row)
     assert (read["responsible"]["grid"], read["status"]) == (walk.town.pk, "reported")
     told = walk.history(office, row)[-1]
@@ -240,7 +284,7 @@ def test_only_the_office_assigns_and_the_village_does_not_pass_it_down(walk, pos
 def test_the_office_assigns_with_case_leader_unit_and_deadline(walk, posted, director, committees, office):
     row = brought_to_the_village(walk, posted, director)
     walk.act(director, row, "start", responsible_person=str(committees.member.pk), deadline=LATER)
-    walk.act(director, row, "escalate", reason="调不成", files=[walk.file(director, row)])
+    walk.act(director, row, "escalate", reason="调不成", papers=[walk.file(director, row)])
     walk.act(office, row, "accept")
     justice = walk.department("司法所")
     walk.refused(office, row, "start", "not_in_procedure", "P3-D6")
