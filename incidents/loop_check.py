@@ -117,7 +117,9 @@ def _nothing_else_runs(scope: Q) -> Iterator[Breach]:
     text = _("the clock of stage %(number)s runs and should not")
     for number, stage in extra.order_by().values_list("incident__number", "number").iterator(CHUNK):
         yield Breach(number, text % {"number": stage})
-    ended = Stage.objects.filter(scope, number=TOTAL_NUMBER, incident__is_open=True, ended_at__isnull=False)
+    ended = Stage.objects.filter(
+        scope, number=TOTAL_NUMBER, is_void=False, incident__is_open=True, ended_at__isnull=False
+    )
     for (number,) in ended.order_by().values_list("incident__number").iterator(CHUNK):
         yield Breach(number, _("it is open, but the clock of the whole matter does not run"))
 

@@ -217,7 +217,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "list_for_rectification": ("reason", "until"),
     "unlist": ("note",),
     "mark_accountable": ("about", "reason"),
-    "correct": ("title", "category", "grid", "address", "note"),
+    "correct": ("title", "category", "grid", "address", "trend_forecast", "note"),
     "merge": ("into", "note"),
     "unmerge": ("note",),
     "withdraw": ("note",),

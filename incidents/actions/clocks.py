@@ -8,6 +8,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from django.db.models import Model
+
 from gridgov.common import clock
 from gridgov.common.prepared import Prepared
 from gridgov.common.worktime import Kind, Limit, due_at, is_late
@@ -38,12 +40,15 @@ class _Line:
 
 
 class Clocks:
-    """Part of a `Case`: what changes of time. `set` and `traces` are the case's."""
+    """Part of a `Case`: what changes of time. `set`, `alter` and `traces` are the case's."""
 
     incident: Incident
     traces: Traces
 
     def set(self, **values: Any) -> None:
+        raise NotImplementedError
+
+    def alter(self, row: Model, **values: Any) -> None:
         raise NotImplementedError
 
     def __init__(self, incident: Incident) -> None:
@@ -110,6 +115,60 @@ class Clocks:
         self.begun.append(stage)
         self.set(stage=stage.number, last_stage=stage.number)
         self.set_due(stage.due_at)
+
+    def is_untouched(self) -> bool:
+        """Whether the clock still runs that began with the report: never late, paused or extended."""
+        incident = self.incident
+        if incident.stage != 1 or incident.last_stage != 1 or incident.is_late:
+            return False
+        return not ClockEvent.objects.filter(stage__incident=incident).exists()
+
+    def follow_procedure(self) -> None:
+        """The limits of the matter's procedure, which has become another one: of the whole from the report; of its first
+        unit from the report, where it keeps the matter, else from now."""
+        spec, grid = self.incident.procedure.spec, self.incident.responsible_grid
+        assert grid is not None
+        rows = {row.number: row for row in Stage.objects.filter(incident=self.incident)}
+        first, level = rows[1], level_of(grid.code)
+        total = spec.limit_for(Purpose.TOTAL, level)
+        vars(self)["total"] = self._total_of(rows.get(TOTAL_NUMBER), total)
+        if first.grid_id != grid.pk:
+            member, village = self.incident.responsible_member, grid.village_code
+            self.alter(first, grid=grid, member=member, village_code=village, started_at=self.now)
+        self._count_with(first, spec.limit_for(Purpose.HANDLE, level))
+        self.set_due(first.due_at)
+
+    def _total_of(self, stage: Stage | None, limit: Limit | None) -> Stage | None:
+        if stage is not None:
+            self._count_with(stage, limit, is_void=limit is None, ended_at=None if limit else self.now)
+        elif limit is not None:
+            stage = Stage(
+                incident=self.incident,
+                number=TOTAL_NUMBER,
+                purpose=Purpose.TOTAL,
+                grid=self.incident.responsible_grid,
+                member=self.incident.responsible_member,
+                township_code=self.incident.township_code,
+                village_code=self.incident.village_code,
+                started_at=self.incident.reported_at,
+                limit_n=limit.n,
+                limit_unit=limit.unit,
+                calendar_key=self.reckoned.key,
+            )
+            stage.due_at = stage.derived_from([]).at
+            self.begun.append(stage)
+        return stage if limit else None
+
+    def _count_with(self, stage: Stage, limit: Limit | None, **values: Any) -> None:
+        """A clock that nothing has happened to, with another limit."""
+        self.alter(
+            stage,
+            limit_n=limit.n if limit else None,
+            limit_unit=limit.unit if limit else "",
+            calendar_key=self.reckoned.key if limit else "",
+            **values,
+        )
+        self.alter(stage, due_at=stage.derived_from([]).at if limit else None)
 
     def failed_limit(self) -> Limit | None:
         """A unit without a limit of its own that takes over from one that was late has the limit that was missed."""

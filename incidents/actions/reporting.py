@@ -15,9 +15,16 @@ from django.utils.translation import gettext as _
 from gridgov.common import clock
 from gridgov.common.enums import Channel
 from gridgov.common.errors import Conflict, DomainError, Forbidden, Invalid
-from grids.enums import Kind, Verb
+from grids.enums import Verb
 from grids.models import Calendar, Grid
-from grids.querysets import lineage, places_of
+from grids.querysets import places_of
+from incidents.actions.beginning import (
+    first_unit,
+    helper_codes,
+    leaders_told,
+    missing_of_report,
+    step_of_report,
+)
 from incidents.actions.case import ARRIVED, lead_part
 from incidents.actions.files import collect_waiting, turn_of_report
 from incidents.actions.numbers import next_number
@@ -28,11 +35,11 @@ from incidents.actions.webhooks import tell_outside
 from incidents.enums import PartRole, Purpose, Source, Status
 from incidents.models import Category, Incident, Part, Party, Requester, Stage, Transition
 from incidents.models.time import TOTAL_NUMBER
-from incidents.permissions.steps import clause_of
-from incidents.steps import REPORT, level_of, naming, place_at
+from incidents.permissions.steps import step_rule
+from incidents.steps import REPORT, level_of
 from incidents.workflow import ProcedureSpec
 from members.actions import tell
-from members.enums import MessageKind, RoleCode
+from members.enums import MessageKind
 from members.models import Appointment, Member
 from members.permissions import acting
 from members.querysets import standing_of
@@ -136,9 +143,9 @@ def _receive(incident: Incident, user: User, person: Any, happened_at: datetime 
     _check(incident, reporter if for_other else None, happened_at)
     _refuse_twin(incident)
     spec = incident.procedure.spec
-    unit_code = _first_unit(incident, spec)
-    helper_codes = _helper_codes(incident, spec, unit_code)
-    holders = Appointment.objects.responsible_for_all([unit_code, *helper_codes])
+    unit_code = first_unit(incident)
+    helping = helper_codes(incident, unit_code)
+    holders = Appointment.objects.responsible_for_all([unit_code, *helping])
     holder = holders.get(unit_code)
     if holder is None:
         raise Invalid(
@@ -160,31 +167,13 @@ def _receive(incident: Incident, user: User, person: Any, happened_at: datetime 
     )
     incident.save(force_insert=True)
     Stage.objects.bulk_create(stages)
-    leaders = _leaders(incident) if spec.tells_leaders else []
-    data = _of_step(incident) | ({"told": [str(held.post) for held in leaders]} if leaders else {})
+    leaders = leaders_told(incident)
+    data = step_of_report(incident) | ({"told": [str(held.post) for held in leaders]} if leaders else {})
     _first_row(incident, user, happened_at, standing_of(user).member if for_other else None, data)
-    helpers = [holders[code].member for code in helper_codes if code in holders]
+    helpers = [holders[code].member for code in helping if code in holders]
     _parts(incident, reporter, helpers)
     collect_waiting(user=user, incident=incident)
     _tell(incident, reporter, [*helpers, *(held.member for held in leaders)])
-
-
-def _leaders(incident: Incident) -> list[Appointment]:
-    """Those of the township, who are to hear of it at once."""
-    found = (
-        Appointment.objects.current()
-        .able()
-        .filter(post__grid=incident.township_code, post__role__code=RoleCode.LEADER)
-    )
-    return list(found.select_related("member", "post__grid", "post__department").order_by("id"))
-
-
-def _of_step(incident: Incident) -> dict[str, Any]:
-    """Which step the report is."""
-    steps = naming(incident.procedure.spec.steps, REPORT)
-    own = [step for step in steps if place_at(step.level, str(incident.grid_id)) == incident.grid_id]
-    found = next(iter(own or steps), None)
-    return {"step": found.code} if found else {}
 
 
 def _refuse_twin(incident: Incident) -> None:
@@ -198,13 +187,6 @@ def _refuse_twin(incident: Incident) -> None:
     if twin is not None:
         text = _("This number of the superior body stands already as %(number)s.") % {"number": twin.number}
         raise Conflict(text, code="known_external_no", errors={"external_no": [text]})
-
-
-def _first_unit(incident: Incident, spec: ProcedureSpec) -> str:
-    """Who receives the report: the township, the village, or the grid named, which may lie above both."""
-    if spec.start == "township":
-        return incident.township_code
-    return (spec.start == "village" and incident.village_code) or str(incident.grid_id)
 
 
 def _reporter(person: Any, member: Member | None, grid: Grid) -> Member:
@@ -227,29 +209,13 @@ def _check(incident: Incident, on_behalf_of: Member | None, happened_at: datetim
     if incident.occurred_at is not None and incident.occurred_at > (happened_at or incident.reported_at):
         errors["occurred_at"] = [_("This lies in the future.")]
     rule = None
-    for step in naming(incident.procedure.spec.steps, REPORT):
-        for name in step.asks(REPORT):
-            if not _given(incident, name):
-                errors[name] = [_("This is needed for “%(action)s”.") % {"action": step.name}]
-                rule = rule or clause_of(incident, step.rule or incident.procedure.rule_id)
+    for name, step in missing_of_report(incident):
+        errors[name] = [_("This is needed for “%(action)s”.") % {"action": step.name}]
+        rule = rule or step_rule(incident, step)
     if errors:
         raise Invalid(
             _("Something is missing or not right."), code="invalid_arguments", errors=errors, rule=rule
         )
-
-
-def _given(incident: Incident, name: str) -> bool:
-    """Whether the report says what its procedure asks of it; `requester` is kept beside the matter."""
-    if name == "requester":
-        return bool(vars(incident).get("has_requester"))
-    return bool(incident.extra.get(name) if name == "trend_forecast" else getattr(incident, name))
-
-
-def _helper_codes(incident: Incident, spec: ProcedureSpec, unit_code: str) -> list[str]:
-    codes = [incident.village_code] if Kind.VILLAGE in spec.helpers else []
-    if Kind.GROUP in spec.helpers:  # each depth of groups on the line of the place
-        codes += [code for code in lineage(str(incident.grid_id)) if len(code) > 12]
-    return [code for code in codes if code and code != unit_code]
 
 
 def _stages(incident: Incident, spec: ProcedureSpec) -> list[Stage]:

@@ -272,6 +272,12 @@ class ArgumentsInput(EntryInput, Writing):
     category = serializers.CharField(max_length=40, required=False)
     grid = serializers.RegexField(CODE, required=False)
     address = serializers.CharField(max_length=120, required=False)
+    trend_forecast = serializers.CharField(
+        max_length=500,
+        required=False,
+        allow_blank=True,
+        help_text=gettext_lazy("How it may develop; some procedures ask for it."),
+    )
 
 
 class ActionInput(ArgumentsInput):

@@ -19,6 +19,7 @@ from incidents.enums import AssistKind, CategoryKind, Grade, PartySide, Source, 
 from incidents.models import AssistTask, Incident, Party, Requester, Transition, Upload
 from incidents.permissions.steps import current_step, step_rule
 from incidents.receipts import photos_of
+from incidents.steps import REPORT
 
 
 class NamedSerializer(serializers.Serializer[Any]):
@@ -407,8 +408,9 @@ class TransitionSerializer(serializers.Serializer[Transition]):
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_told_at_once(self, row: Transition) -> list[str]:
-        """The posts that the plan has told of a report at once, as it names them."""
-        return list(row.data.get("told", ())) if row.action == "report" else []
+        """The posts that the plan has told of a report at once, as it names them; also once it turned out to be such a
+        matter."""
+        return list(row.data.get("told", ())) if row.action in (REPORT, "correct") else []
 
     @extend_schema_field(NamedSerializer(allow_null=True))
     def get_step(self, row: Any) -> dict[str, str] | None:

@@ -89,6 +89,7 @@ class ActionForm(forms.Form):
             "category": row.category.code,
             "grid": row.grid_id,
             "address": row.address,
+            "trend_forecast": row.extra.get("trend_forecast", ""),
         }
 
     @property

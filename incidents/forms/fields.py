@@ -109,6 +109,7 @@ FIELDS: Mapping[str, Callable[[], forms.Field]] = {
     "category": lambda: forms.ChoiceField(label=_("Category")),
     "grid": lambda: forms.ChoiceField(label=_("Where (grid)")),
     "address": lambda: forms.CharField(label=_("Place"), max_length=120),
+    "trend_forecast": lambda: forms.CharField(label=_("How it may develop"), max_length=500),
 }
 # An argument that is typed in two fields.
 PARTS_OF = {"told": ("told_channel", "told_at"), "limit": ("limit_n", "limit_unit")}
@@ -135,7 +136,9 @@ RESOLVED = (
 HINTS: Mapping[tuple[str, str], Any] = {
     ("suspend", "until"): gettext_lazy("Then the clock goes on by itself. Empty: until somebody resumes it."),
     ("request_extension", "until"): gettext_lazy("Either so much longer, or until when."),
-    ("correct", "category"): gettext_lazy("The procedure that it began with stays."),
+    ("correct", "category"): gettext_lazy(
+        "As long as nobody has begun on it, the procedure of the right category is followed; later its own stays."
+    ),
     ("merge", "into"): gettext_lazy(
         "This matter ends; the requester gets the answer when the main matter ends."
     ),

@@ -29,6 +29,8 @@ FIELD_NAMES: Mapping[str, Callable[[], str]] = {
     "category": lambda: _("Category"),
     "grid": lambda: _("Where (grid)"),
     "address": lambda: _("Place"),
+    "trend_forecast": lambda: _("How it may develop"),
+    "procedure": lambda: _("Procedure"),
     "description": lambda: _("What happened"),
     "external_due": lambda: _("deadline of the superior body"),
 }
@@ -107,6 +109,12 @@ def _with_main(data: Data) -> str:
     return _(": %(number)s, %(action)s") % values
 
 
+def _told_at_once(data: Data) -> str:
+    """Which posts heard of it at once, where the procedure says so."""
+    told = data.get("told", ())
+    return _("; told at once: %(posts)s") % {"posts": "、".join(told)} if told else ""
+
+
 def _corrected(data: Data) -> str:
     """Each field with what stood there before."""
     before, after = data.get("before", {}), data.get("after", {})
@@ -116,7 +124,7 @@ def _corrected(data: Data) -> str:
         for name in before
         if name in FIELD_NAMES
     ]
-    return _(": %(changes)s") % {"changes": _(", ").join(said)}
+    return _(": %(changes)s") % {"changes": _(", ").join(said)} + _told_at_once(data)
 
 
 def _undone(data: Data) -> str:
@@ -128,14 +136,8 @@ def _about(data: Data) -> str:
     return _(": %(about)s") % {"about": data.get("about", "")}
 
 
-def _reported(data: Data) -> str:
-    """Which posts heard of it at once, where the procedure says so."""
-    told = data.get("told", ())
-    return _("; told at once: %(posts)s") % {"posts": "、".join(told)} if told else ""
-
-
 SAYINGS: Mapping[str, Callable[[Data], str]] = {
-    REPORT: _reported,
+    REPORT: _told_at_once,
     PHONE_REPORT: _telephoned,
     CALLED: _called,
     "return_visit": _visit,

@@ -23,7 +23,7 @@ from django.db import connection
 from gridgov.common import clock
 from gridgov.common.models import User
 from gridgov.desk.api.views import document
-from incidents.actions import add_party, attach
+from incidents.actions import NewProcedure, add_party, attach, publish_procedures
 from incidents.models import Category, Incident, Party, Upload
 from tests.api.conftest import API
 from tests.factories import Town, client_for, fresh, incident, township
@@ -206,6 +206,9 @@ NAMES: Mapping[tuple[str, str], Named] = {
     (ACT, "files[]"): Named(
         action("add_note", "worker", "handled", note="见附件", files=own_file), foreign_files
     ),
+    (ACT, "papers[]"): Named(
+        action("escalate", "worker", "with_paper", reason="够不着", papers=own_file), foreign_files
+    ),
     ("incidents/bulk/", "incidents[]"): Named(
         in_bulk(Named(action("add_note", "village_head", "handled", note="已看"), lambda w: [])).send,
         lambda w: [str(w["foreign"].pk), str(w["beside"].pk), call()],
@@ -293,6 +296,7 @@ def world(db: None, settings: Any, tmp_path: Any) -> World:
         "beside": incident(town, user=town.worker2, grid=beside),
         "foreign": incident(other),
         "dispute": incident(town, category="dispute"),
+        "with_paper": asked_for_a_paper(town),
     }
     disputes = {
         "party": (town, objects["dispute"], town.worker),
@@ -314,6 +318,25 @@ def world(db: None, settings: Any, tmp_path: Any) -> World:
             file=SimpleUploadedFile("a.jpg", data, "image/jpeg"),
         )[0]  # fmt: skip
     return World(town, other, objects)
+
+
+def asked_for_a_paper(town: Town) -> Incident:
+    """A matter that goes up with a paper only."""
+    step = {
+        "code": "up",
+        "name": "书面上报",
+        "level": "group",
+        "actor": "网格员",
+        "by": ["escalate"],
+        "paper": "书面意见",
+    }
+    spec = {"steps": [{**step, "on_success": "close"}]}
+    (procedure,) = publish_procedures(
+        township=town.grid, procedures=[NewProcedure("with_paper", "书面上报", spec)]
+    )
+    Category.objects.filter(pk=town.categories["quick"].pk).update(procedure=procedure)
+    town.categories["quick"].refresh_from_db()
+    return incident(town, "accepted", category="quick")
 
 
 def placed(body: Any, field: str, value: Any) -> Any:

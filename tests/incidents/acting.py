@@ -48,8 +48,13 @@ class Words:
             "assist": {"assisting": [self.assistant(odd)], **({"deadline": later} if odd else {})},
             "whistle": {"assisting": [self.assistant(odd)], "deadline": later}, "submit_assist": {"note": "已协助"},
             "release_assist": {"assisting": [self.assistant(0), self.assistant(1)], "reason": "不再需要"},
-            "correct": {"title": f"更正{incident.version}", **({"grid": self.town.groups[1]} if odd else {})},
+            "correct": {"title": f"更正{incident.version}", **(self.elsewhere(incident) if odd else {})},
         }.get(action, {})  # fmt: skip
+
+    def elsewhere(self, incident: Incident) -> dict[str, Any]:
+        """Another place and a category with another procedure."""
+        code = "quick" if incident.category.code == "request" else "request"
+        return {"grid": self.town.groups[1], "category": self.town.categories[code]}
 
     def assistant(self, odd: int) -> Any:
         return (self.town.departments[1], self.town.villages[1])[odd]

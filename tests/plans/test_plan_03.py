@@ -15,7 +15,7 @@ from incidents.models import Incident, Part, Transition
 from members.models import InboxMessage
 from tests.factories import client_for, fresh
 from tests.factories.files import pdf
-from tests.plans.walking import LATER, Walk
+from tests.plans.walking import LATER, Walk, page
 
 pytestmark = pytest.mark.django_db
 
@@ -111,12 +111,6 @@ def test_what_the_group_settled_stands_in_the_figures_of_village_and_township(wa
         walk.village: (1, 1),
         walk.village2: (0, 0),
     }  # this month's: on time, ended with a deadline
-
-
-def page(user, address):
-    client = Client()
-    client.force_login(fresh(user))
-    return client.get(address)
 
 
 def brought_to_the_village(walk, posted, director):
@@ -396,15 +390,6 @@ def test_only_what_must_be_reported_and_what_a_leader_takes_on_is_urgent(walk, p
         row = walk.report(posted, code, walk.group, trend_forecast="可能升级。")
         urgent |= {code} if walk.read(office, row)["important"] else set()
     assert urgent == {"dispute_major", "dispute_complex"}
-
-
-@pytest.mark.requirement("R71")
-def test_what_turns_out_to_be_a_must_report_is_urgent_from_then_on(walk, posted, office):
-    row = walk.report(posted, "dispute", walk.group)
-    assert walk.act(office, row, "correct", title="院墙")["important"] is False
-    assert walk.act(office, row, "correct", category="dispute_cross")["important"] is False
-    assert walk.act(office, row, "correct", category="dispute_major")["important"] is True
-    assert walk.act(office, row, "undo")["important"] is False
 
 
 def test_a_major_dispute_is_not_closed_before_somebody_went_there(walk, posted, director, office):

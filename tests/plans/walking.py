@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 
 from gridgov.common.models import User
 from gridgov.plans.actions import set_up
@@ -21,6 +22,13 @@ API = "/api/v1/"
 TOWN = "320371101"
 ASKED = {"name": "陈某某", "phone": "00012345678", "wants_feedback": True}
 LATER = "2099-12-01T17:00:00+08:00"
+
+
+def page(user: User, address: str) -> Any:
+    """The answer to a person who opens it in a browser."""
+    client = Client()
+    client.force_login(fresh(user))
+    return client.get(address)
 
 
 class Walk:

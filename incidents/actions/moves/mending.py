@@ -11,14 +11,28 @@ from django.utils.translation import gettext_noop
 from gridgov.common.errors import Conflict, Invalid
 from gridgov.common.prepared import Prepared
 from grids.enums import Verb
+from grids.models import Grid
 from grids.querysets import holds
-from incidents.actions.case import Case, Given, MoveFunction
-from incidents.enums import Status
-from incidents.models import Incident
+from incidents.actions.beginning import (
+    first_unit,
+    helper_codes,
+    leaders_told,
+    missing_of_report,
+    step_of_report,
+)
+from incidents.actions.case import ARRIVED, Case, Given, MoveFunction
+from incidents.actions.moves.naming import take_part
+from incidents.enums import PartRole, Status
+from incidents.models import Incident, Procedure
 from incidents.permissions.conditions import may_merge
+from incidents.permissions.steps import done_steps, step_rule
 from incidents.querysets import last_step
+from incidents.steps import REPORT, naming
 from incidents.workflow import MERGED_IN, STAGE_STANDS, TAKEN_OUT, WITH_MAIN
+from members.enums import MessageKind
+from members.models import Appointment
 
+CORRECTED = ("title", "category", "grid", "address", "trend_forecast")
 MERGED = gettext_noop("%(number)s was merged with another matter: %(heading)s")
 UNMERGED = gettext_noop("%(number)s is a matter of its own again: %(heading)s")
 WITHDRAWN = gettext_noop("%(number)s was withdrawn: %(heading)s")
@@ -93,11 +107,11 @@ def _void(case: Case, given: Given) -> None:
 
 
 def _correct(case: Case, given: Given) -> dict[str, Any]:
-    """Title, category or place, with what stood there before. The procedure that it began with stays; what turns out
-    to be of a category that must be reported is urgent from then on."""
+    """Title, category, place or outlook, with what stood there before. What turns out to be of a category that must be
+    reported is urgent from then on; the procedure of the right category is followed as long as nobody began on it."""
     incident = case.incident
-    new = {name: given[name] for name in ("title", "category", "grid", "address") if name in given}
-    before = {name: _said(getattr(incident, name)) for name in new}
+    new = {name: given[name] for name in CORRECTED if name in given}
+    before = {name: _said(_as_it_is(incident, name)) for name in new}
     after = {name: _said(value) for name, value in new.items()}
     changed = [name for name in new if before[name] != after[name]]
     if not changed:
@@ -110,13 +124,67 @@ def _correct(case: Case, given: Given) -> dict[str, Any]:
     if grid is not None and "grid" in changed:
         _check_place(case, grid)
         case.set(village_code=grid.village_code)
-    case.set(**{name: new[name] for name in changed})
+    if "trend_forecast" in changed:
+        case.set(extra={**incident.extra, "trend_forecast": new["trend_forecast"]})
+    case.set(**{name: new[name] for name in changed if name != "trend_forecast"})
     if category is not None and category.must_report:
         case.set(important=True)
-    return {
+    data: dict[str, Any] = {
         "before": {name: before[name] for name in changed},
         "after": {name: after[name] for name in changed},
     }
+    if category is not None and category.procedure.code != incident.procedure.code and _nobody_began(case):
+        data["before"]["procedure"] = incident.procedure.name
+        data |= _begin_anew(case, category.procedure)
+        data["after"]["procedure"] = incident.procedure.name
+    return data
+
+
+def _as_it_is(incident: Incident, name: str) -> Any:
+    return incident.extra.get(name, "") if name == "trend_forecast" else getattr(incident, name)
+
+
+def _nobody_began(case: Case) -> bool:
+    """It was reported, perhaps accepted; no step of its procedure was taken, nobody passed it on or asked others."""
+    incident = case.incident
+    if incident.status not in (Status.REPORTED, Status.ACCEPTED) or incident.is_assisted:
+        return False
+    reports = {step.code for step in naming(incident.procedure.spec.steps, REPORT)}
+    return done_steps(incident) <= reports and case.is_untouched()
+
+
+def _begin_anew(case: Case, procedure: Procedure) -> dict[str, Any]:
+    """As if it had been reported as what it is: with whoever receives that, within its limits, told to whom it is told."""
+    incident = case.incident
+    case.set(procedure=procedure)
+    vars(incident).pop("clauses", None)
+    missing = list(missing_of_report(incident))
+    if missing:
+        errors = {
+            name if name in CORRECTED else "category": [
+                _("This is needed for “%(action)s”.") % {"action": step.name}
+            ]
+            for name, step in missing
+        }
+        text = _("Something is missing or not right.")
+        raise Invalid(text, code="invalid_arguments", errors=errors, rule=step_rule(incident, missing[0][1]))
+    if procedure.spec.important:
+        case.set(important=True)
+    unit_code = first_unit(incident)
+    if unit_code != incident.responsible_grid_id:
+        case.set(acceptor_grid=None)
+        case.assign(Grid.objects.get(pk=unit_code))
+        case.state(Status.REPORTED)
+    case.follow_procedure()
+    helping = helper_codes(incident, unit_code)
+    holders = Appointment.objects.responsible_for_all(helping)
+    helpers = [holders[code].member for code in helping if code in holders]
+    for member in helpers:
+        take_part(case, PartRole.HELPER, member)
+    leaders = leaders_told(incident)
+    case.announce([*helpers, *(held.member for held in leaders)], ARRIVED, MessageKind.ARRIVED)
+    told = {"told": [str(held.post) for held in leaders]} if leaders else {}
+    return step_of_report(incident) | told
 
 
 def _check_place(case: Case, grid: Any) -> None:

@@ -1,0 +1,68 @@
+"""Where a matter begins by its procedure: with whom, who helps, who hears of it, and what its report has to say.
+
+Asked when it arrives, and again when it turns out to be of another category before anybody began on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from grids.enums import Kind
+from grids.querysets import lineage
+from incidents.models import Incident, Requester
+from incidents.steps import REPORT, StepSpec, naming, place_at
+from members.enums import RoleCode
+from members.models import Appointment
+
+
+def first_unit(incident: Incident) -> str:
+    """Who receives the report: the township, the village, or the grid named, which may lie above both."""
+    start = incident.procedure.spec.start
+    if start == "township":
+        return incident.township_code
+    return (start == "village" and incident.village_code) or str(incident.grid_id)
+
+
+def helper_codes(incident: Incident, unit_code: str) -> list[str]:
+    """Whose heads are told and kept in sight although they do not answer for it."""
+    helpers = incident.procedure.spec.helpers
+    codes = [incident.village_code] if Kind.VILLAGE in helpers else []
+    if Kind.GROUP in helpers:  # each depth of groups on the line of the place
+        codes += [code for code in lineage(str(incident.grid_id)) if len(code) > 12]
+    return [code for code in codes if code and code != unit_code]
+
+
+def leaders_told(incident: Incident) -> list[Appointment]:
+    """Those of the township, where the procedure lets them hear of it at once."""
+    if not incident.procedure.spec.tells_leaders:
+        return []
+    found = (
+        Appointment.objects.current()
+        .able()
+        .filter(post__grid=incident.township_code, post__role__code=RoleCode.LEADER)
+    )
+    return list(found.select_related("member", "post__grid", "post__department").order_by("id"))
+
+
+def step_of_report(incident: Incident) -> dict[str, str]:
+    """Which step the report is, as its row in the history names it."""
+    steps = naming(incident.procedure.spec.steps, REPORT)
+    own = [step for step in steps if place_at(step.level, str(incident.grid_id)) == incident.grid_id]
+    found = next(iter(own or steps), None)
+    return {"step": found.code} if found else {}
+
+
+def missing_of_report(incident: Incident) -> Iterator[tuple[str, StepSpec]]:
+    """What the procedure asks of the report and it does not say, with the step that asks."""
+    for step in naming(incident.procedure.spec.steps, REPORT):
+        for name in step.asks(REPORT):
+            if not _said(incident, name):
+                yield name, step
+
+
+def _said(incident: Incident, name: str) -> bool:
+    """`requester` is kept beside the matter, and while it arrives not yet written."""
+    if name == "requester":
+        arriving = vars(incident).get("has_requester")
+        return Requester.objects.filter(incident=incident).exists() if arriving is None else arriving
+    return bool(incident.extra.get(name) if name == "trend_forecast" else getattr(incident, name))
