@@ -128,10 +128,17 @@ def differences(first: Preset, second: Preset) -> list[Part]:
 
 
 def _rows(one: Mapping[str, str], other: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """What it is called, and what each says; the codes are ours and nobody's word."""
+    """What it is called, and what each says beside that; the codes are ours and nobody's word."""
     keys = [key for key in dict.fromkeys([*one, *other]) if one.get(key) != other.get(key)]
-    named = {key: (one.get(key) or other[key]).partition(" · ")[0] for key in keys}
-    return [(named[key], one.get(key, ""), other.get(key, "")) for key in keys]
+    return [_apart(one.get(key, ""), other.get(key, "")) for key in keys]
+
+
+def _apart(one: str, other: str) -> tuple[str, str, str]:
+    """The name that both have is said once."""
+    name = (one or other).partition(" · ")[0]
+    if all(text.partition(" · ")[0] == name for text in (one, other) if text):
+        one, other = ((text.partition(" · ")[2] or name) if text else "" for text in (one, other))
+    return name, one, other
 
 
 def _tiers(plan: Preset) -> dict[str, str]:

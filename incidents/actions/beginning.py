@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from grids.enums import Kind
 from grids.querysets import lineage
 from incidents.models import Incident, Requester
+from incidents.models.incident import TREND_FORECAST
 from incidents.steps import REPORT, StepSpec, naming, place_at
 from members.enums import RoleCode
 from members.models import Appointment
@@ -65,4 +66,4 @@ def _said(incident: Incident, name: str) -> bool:
     if name == "requester":
         arriving = vars(incident).get("has_requester")
         return Requester.objects.filter(incident=incident).exists() if arriving is None else arriving
-    return bool(incident.extra.get(name) if name == "trend_forecast" else getattr(incident, name))
+    return bool(incident.extra.get(name) if name == TREND_FORECAST else getattr(incident, name))

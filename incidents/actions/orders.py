@@ -17,6 +17,7 @@ from grids.enums import Kind, Verb
 from grids.querysets import places_of
 from incidents.actions.case import Case
 from incidents.models import Incident, OrderMapping
+from incidents.models.incident import ORDER_SAID
 from incidents.workflow import ORDER_CHANGED
 from members.querysets import standing_of
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from grids.models import Grid
 
 NEEDED = ("external_no", "description")
-SAID = "order_said"  # in `extra`: the figure of what the last list said, so that our own corrections outlive the next one
 
 
 @transaction.atomic
@@ -80,7 +80,7 @@ def changes_of(
     """What a later list says differently: name -> [before, after]. What it leaves empty stays as it is, and so does
     everything where it says just what the list before said."""
     said = said_in(title=title, description=description, external_due=external_due)
-    if incident.extra.get(SAID) == said:
+    if incident.extra.get(ORDER_SAID) == said:
         return {}
     new = {"title": title.strip(), "description": description.strip(), "external_due": external_due}
     return {
@@ -108,7 +108,7 @@ def change_order(
         case = Case(incident, user=user, actor=standing_of(user).member, action=ORDER_CHANGED)
         said = said_in(title=title, description=description, external_due=external_due)
         case.set(**{name: after for name, (_before, after) in changed.items()})
-        case.set(extra=incident.extra | {SAID: said})
+        case.set(extra=incident.extra | {ORDER_SAID: said})
         if "external_due" in changed and incident.is_open:
             _move_deadline(case)
         shown = {name: [_plain(value) for value in pair] for name, pair in changed.items()}

@@ -34,6 +34,7 @@ from incidents.actions.result import Outcome, entry_errors, replay_of
 from incidents.actions.webhooks import tell_outside
 from incidents.enums import PartRole, Purpose, Source, Status
 from incidents.models import Category, Incident, Part, Party, Requester, Stage, Transition
+from incidents.models.incident import TREND_FORECAST
 from incidents.models.time import TOTAL_NUMBER
 from incidents.permissions.steps import step_rule
 from incidents.steps import REPORT, level_of
@@ -108,7 +109,7 @@ def report(
     )
     vars(incident)["has_requester"] = bool(requester)
     if trend_forecast.strip():
-        incident.extra["trend_forecast"] = trend_forecast.strip()
+        incident.extra[TREND_FORECAST] = trend_forecast.strip()
     try:
         with transaction.atomic():
             person = acting(user, on_behalf_of)

@@ -20,6 +20,7 @@ from grids.querysets import places_of
 from incidents.actions.bulk import MOST_TOGETHER
 from incidents.enums import Card, Grade, PartySide, Source, Status
 from incidents.models import Category, Incident
+from incidents.models.incident import ORDER_SAID, TREND_FORECAST
 from incidents.permissions.conditions import main_matter
 from incidents.permissions.steps import people_to_name
 from incidents.search.words import LONGEST_QUESTION
@@ -141,6 +142,9 @@ class Extra(serializers.DictField):
             raise serializers.ValidationError(
                 _("At most 50 fields, names of 40 and values of 500 characters.")
             )
+        ours = sorted({TREND_FORECAST, ORDER_SAID} & set(value))
+        if ours:
+            raise serializers.ValidationError(_("“%(name)s” is a name of gridgov's own.") % {"name": ours[0]})
         if any(isinstance(inner, dict | list) for inner in value.values()):
             raise serializers.ValidationError(_("Only texts, numbers and truth values."))
         return value

@@ -38,6 +38,10 @@ class Listed(models.Model):
 MARKS = ("is_listed", "is_supervised", "is_accountable")
 REPEATED = ("status", "is_open", "is_late", *MARKS)  # on each part too, and kept equal by every action
 
+# What gridgov itself keeps in `extra`: how a matter may develop, and the figure of what a superior body's last list said,
+# so that corrections made here outlive the next one. A client's own fields have other names.
+TREND_FORECAST, ORDER_SAID = "trend_forecast", "order_said"
+
 
 def list_indexes(unit: str, name: str, key: str) -> list[models.Index]:
     """The list of a unit and each filter that lists offer, all ending in the sort key."""

@@ -1,5 +1,6 @@
 """Whatever the plan: any order of what is allowed keeps the loop closed, and a plan of one's own needs only a file."""
 
+import itertools
 import os
 import random
 from datetime import timedelta
@@ -291,3 +292,15 @@ def test_two_plans_beside_each_other_show_what_differs():
     file = client.get(f"/setup/plans/{TOWN}/file/")
     assert file["Content-Disposition"].endswith(f'plan-{TOWN}.yaml"')
     assert "本乡改过的。" in file.content.decode()
+
+
+def test_a_name_that_both_plans_have_is_said_once():
+    for first, second in itertools.permutations([loader.preset(number) for number in (3, 6, 10)], 2):
+        rows = [row for part in differences(first, second) for row in part.rows]
+        assert rows
+        assert not [row for row in rows if all(cell.startswith(f"{row[0]} · ") for cell in row[1:])]
+        assert not [
+            row
+            for row in rows
+            if {row[1], row[2]} == {"", row[1] or row[2]} and f"{row[0]} · " in row[1] + row[2]
+        ]

@@ -24,6 +24,7 @@ from incidents.actions.case import ARRIVED, Case, Given, MoveFunction
 from incidents.actions.moves.naming import take_part
 from incidents.enums import PartRole, Status
 from incidents.models import Incident, Procedure
+from incidents.models.incident import TREND_FORECAST
 from incidents.permissions.conditions import may_merge
 from incidents.permissions.steps import done_steps, step_rule
 from incidents.querysets import last_step
@@ -32,7 +33,7 @@ from incidents.workflow import MERGED_IN, STAGE_STANDS, TAKEN_OUT, WITH_MAIN
 from members.enums import MessageKind
 from members.models import Appointment
 
-CORRECTED = ("title", "category", "grid", "address", "trend_forecast")
+CORRECTED = ("title", "category", "grid", "address", TREND_FORECAST)
 MERGED = gettext_noop("%(number)s was merged with another matter: %(heading)s")
 UNMERGED = gettext_noop("%(number)s is a matter of its own again: %(heading)s")
 WITHDRAWN = gettext_noop("%(number)s was withdrawn: %(heading)s")
@@ -124,9 +125,9 @@ def _correct(case: Case, given: Given) -> dict[str, Any]:
     if grid is not None and "grid" in changed:
         _check_place(case, grid)
         case.set(village_code=grid.village_code)
-    if "trend_forecast" in changed:
-        case.set(extra={**incident.extra, "trend_forecast": new["trend_forecast"]})
-    case.set(**{name: new[name] for name in changed if name != "trend_forecast"})
+    if TREND_FORECAST in changed:
+        case.set(extra={**incident.extra, TREND_FORECAST: new[TREND_FORECAST]})
+    case.set(**{name: new[name] for name in changed if name != TREND_FORECAST})
     if category is not None and category.must_report:
         case.set(important=True)
     data: dict[str, Any] = {
@@ -141,7 +142,7 @@ def _correct(case: Case, given: Given) -> dict[str, Any]:
 
 
 def _as_it_is(incident: Incident, name: str) -> Any:
-    return incident.extra.get(name, "") if name == "trend_forecast" else getattr(incident, name)
+    return incident.extra.get(name, "") if name == TREND_FORECAST else getattr(incident, name)
 
 
 def _nobody_began(case: Case) -> bool:
