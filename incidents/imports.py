@@ -24,9 +24,10 @@ from gridgov.common.xlsx import Row, read_table
 from grids.enums import Kind
 from grids.models import Grid
 from incidents.actions import change_order, report
-from incidents.actions.orders import SAID, changes_of, said_in
+from incidents.actions.orders import changes_of, said_in
 from incidents.enums import Source, Status
 from incidents.models import Category, Incident
+from incidents.models.incident import ORDER_SAID
 
 if TYPE_CHECKING:
     from gridgov.common.models import User
@@ -214,7 +215,7 @@ class _Reader:
             **{key: said[key] for key in ("title", "description", "address", "external_no")},
         }
         if said["external_no"]:
-            arguments["extra"] = {SAID: said_in(**{name: arguments[name] for name in ORDER_FIELDS})}
+            arguments["extra"] = {ORDER_SAID: said_in(**{name: arguments[name] for name in ORDER_FIELDS})}
         wants = _word(said["wants_feedback"], YES_NO, None, _("wants an answer"), faults)
         if said["requester_name"] or said["requester_phone"]:
             arguments["requester"] = {
