@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from gridgov.common import clock
 from gridgov.common.enums import Channel
 from gridgov.common.errors import DomainError, Forbidden, Invalid
+from gridgov.common.writing import insert
 from grids.models import Grid
 from incidents.actions import report
 from incidents.actions.result import entry_errors, replay_of
@@ -106,7 +107,7 @@ def _record(
         raise Invalid(
             _("This grid has ended."), code="grid_ended", errors={"grid": [_("This grid has ended.")]}
         )
-    return Patrol.objects.create(
+    patrol = Patrol(
         grid=grid,
         township_code=grid.township_code,
         village_code=grid.village_code,
@@ -120,6 +121,8 @@ def _record(
         day=day,
         **values,
     )
+    insert([patrol])
+    return patrol
 
 
 def _check_times(started_at: datetime, ended_at: datetime) -> None:

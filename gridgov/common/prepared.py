@@ -66,6 +66,7 @@ class _Built(NamedTuple):
     statement: Statement
     parameters: Sequence[Any]  # of the first asking, with stand-ins
     places: Sequence[tuple[int, int]]  # (position among the parameters, which value stands there)
+    converters: WeakKeyDictionary[Any, Any]  # connection -> how its values become Python's
 
 
 class Prepared(Generic[Row]):
@@ -96,9 +97,18 @@ class Prepared(Generic[Row]):
         compiler = copy.copy(built.compiler)
         compiler.connection = connection
         compiler.as_sql = lambda: (built.statement.on(connection), parameters)
+        compiler.get_converters = lambda columns: _converters(built, compiler, columns)
         rows = built.rows.all()
         rows.query.get_compiler = lambda *_arguments, **_options: compiler  # type: ignore[method-assign]
         return list(rows)
+
+
+def _converters(built: _Built, compiler: Any, columns: Any) -> Any:
+    """The columns are the same at every asking."""
+    found = built.converters.get(compiler.connection)
+    if found is None:
+        found = built.converters[compiler.connection] = type(compiler).get_converters(compiler, columns)
+    return found
 
 
 def _build(build: Callable[..., QuerySet[Any]], values: Sequence[Any]) -> _Built:
@@ -123,7 +133,7 @@ def _build(build: Callable[..., QuerySet[Any]], values: Sequence[Any]) -> _Built
         sql = _with_constants(sql, parameters, dict(places), connection)
         parameters = [parameters[position] for position, _number in places]
         places = [(position, number) for position, (_before, number) in enumerate(places)]
-    return _Built(rows, compiler, Statement(sql), tuple(parameters), places)
+    return _Built(rows, compiler, Statement(sql), tuple(parameters), places, WeakKeyDictionary())
 
 
 def _with_constants(sql: str, parameters: Sequence[Any], open_places: Container[int], connection: Any) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Model, Q
+from django.db.models import Model
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -15,8 +15,10 @@ from gridgov.common.enums import Channel
 from gridgov.common.errors import Conflict, Invalid
 from gridgov.common.prepared import Prepared
 from gridgov.common.worktime import due_at
+from gridgov.common.writing import insert, update
 from grids.models import Grid
 from incidents.actions.clocks import Clocks
+from incidents.actions.traces import plain
 from incidents.actions.webhooks import tell_outside
 from incidents.enums import PartRole, Status
 from incidents.models import AssistTask, Incident, Part, Supervision, Transition
@@ -196,11 +198,9 @@ class Case(Clocks):
         incident, (status, version) = self.incident, self.seen
         if self.fields & SEARCHED_BY:
             self.set(search_stale=True)
-        values = {name: getattr(incident, name) for name in self.fields}
-        changed = Incident.objects.filter(pk=incident.pk, status=status, version=version).update(
-            **values, version=version + 1
-        )
-        if changed != 1:
+        values = {name: getattr(incident, name) for name in sorted(self.fields)}
+        read = {"id": incident.pk, "status": status, "version": version}
+        if update(Incident, read, {**values, "version": version + 1}) != 1:
             raise Conflict(_("Somebody else was first; look at it again."), code="lost_race")
         incident.version = version + 1
         self.write_clocks(incident.version)
@@ -210,7 +210,7 @@ class Case(Clocks):
         for other in self.others:
             row = other.save(note=note, data={"number": incident.number, "action": self.action})
             self.traces.others.append([str(other.incident.pk), row.seq])
-        row = Transition.objects.create(
+        row = Transition(
             incident=incident,
             seq=incident.version,
             action=self.action,
@@ -239,6 +239,7 @@ class Case(Clocks):
             client_uuid=client_uuid or uuid.uuid4(),
             body_hash=body_hash,
         )
+        insert([row])
         tell_outside([row])
         return row
 
@@ -246,7 +247,7 @@ class Case(Clocks):
         for row in self.new:
             if hasattr(row, "history_seq"):
                 row.history_seq = self.incident.version
-            row.save(force_insert=True)
+            insert([row])
             self.traces.new(row)
         for row, names in self.changed:
             row.save(update_fields=names)
@@ -258,13 +259,11 @@ class Case(Clocks):
         incident = self.incident
         if self.undoes is None and (self.moved or "grid_id" in self.fields):
             self._write_lead()
-        repeated = [column for column in (*REPEATED, "category_id") if column in self.fields]
-        if repeated:
-            values = {column: getattr(incident, column) for column in repeated}
-            different = Q()
-            for name, value in values.items():
-                different |= ~Q(**{name: value})
-            Part.objects.filter(incident=incident).filter(different).update(**values)
+        before = self.traces.fields
+        now = {name: getattr(incident, name) for name in (*REPEATED, "category_id") if name in before}
+        changed = {name: value for name, value in now.items() if before[name] != plain(value)}
+        if changed:
+            update(Part, {"incident": incident.pk}, changed)
 
     def _write_lead(self) -> None:
         lead = lead_part(self.incident)
@@ -278,7 +277,7 @@ class Case(Clocks):
             part.since, part.until = (self.now, None) if mine else (part.since, self.now)
             part.save(update_fields=["since", "until"])
         if lead is not None and holder not in {(part.member_id, part.department_id) for part in known}:
-            lead.save(force_insert=True)
+            insert([lead])
             self.traces.new(lead)
 
     def _write_messages(self) -> None:

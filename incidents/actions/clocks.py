@@ -13,6 +13,7 @@ from django.db.models import Model
 from gridgov.common import clock
 from gridgov.common.prepared import Prepared
 from gridgov.common.worktime import Kind, Limit, due_at, is_late
+from gridgov.common.writing import insert, update
 from grids.actions import completed
 from grids.models import Calendar, CalendarYear
 from grids.querysets import Reckoned
@@ -332,7 +333,7 @@ class Clocks:
         """Stops, beginnings and the rows gathered, as written by step `seq`."""
         if self.stops:
             self._stop(seq)
-        Stage.objects.bulk_create(self.begun)
+        insert(self.begun)
         for stage in self.begun:
             self.traces.new(stage)
         for stage in {line.stage.pk: line.stage for line in self.lines}.values():
@@ -340,7 +341,7 @@ class Clocks:
         rows = [*(line.row for line in self.lines), *self.voids]
         for row in rows:
             row.history_seq = seq
-        ClockEvent.objects.bulk_create(rows)
+        insert(rows)
         for card in self.new_cards:
             card.save(update_fields=["card_due_at", "card_since", "calendar_key"])
         for cards, settled_at in self.cards:
@@ -351,10 +352,8 @@ class Clocks:
         running = RUNNING(incident.pk, self.stops)
         for stage in running:
             self.traces.row(stage, "ended_at")
-        Stage.objects.filter(pk__in=[stage.pk for stage in running]).update(ended_at=self.now)
-        ClockEvent.objects.bulk_create(
-            ClockEvent(stage=stage, kind=Kind.STOP, at=self.now, history_seq=seq) for stage in running
-        )
+            update(Stage, {"id": stage.pk}, {"ended_at": self.now})
+        insert([ClockEvent(stage=stage, kind=Kind.STOP, at=self.now, history_seq=seq) for stage in running])
         if self.was_late:
             open_cards = Escalation.objects.filter(
                 incident=incident, stage_number__in=self.stops, settled_at=None

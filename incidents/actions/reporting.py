@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from gridgov.common import clock
 from gridgov.common.enums import Channel
 from gridgov.common.errors import Conflict, DomainError, Forbidden, Invalid
+from gridgov.common.writing import insert
 from grids.enums import Verb
 from grids.models import Calendar, Grid
 from grids.querysets import places_of
@@ -166,8 +167,8 @@ def _receive(incident: Incident, user: User, person: Any, happened_at: datetime 
     incident.number = next_number(
         incident.township_code, incident.reported_at, turn=turn_of_report(user, incident.client_uuid)
     )
-    incident.save(force_insert=True)
-    Stage.objects.bulk_create(stages)
+    insert([incident])
+    insert(stages)
     leaders = leaders_told(incident)
     data = step_of_report(incident) | ({"told": [str(held.post) for held in leaders]} if leaders else {})
     _first_row(incident, user, happened_at, standing_of(user).member if for_other else None, data)
@@ -257,7 +258,7 @@ def _first_row(
     entered_by: Member | None,
     data: dict[str, Any],
 ) -> None:
-    row = Transition.objects.create(
+    row = Transition(
         incident=incident,
         seq=1,
         action=REPORT,
@@ -275,6 +276,7 @@ def _first_row(
         township_code=incident.township_code,
         data=data,
     )
+    insert([row])
     tell_outside([row])
 
 
@@ -293,7 +295,7 @@ def _parts(incident: Incident, reporter: Member, helpers: list[Member]) -> None:
         for role, member in roles
     ]
     lead = lead_part(incident)
-    Part.objects.bulk_create([*rows, *([lead] if lead else [])])
+    insert([*rows, *([lead] if lead else [])])
 
 
 def _tell(incident: Incident, reporter: Member, helpers: list[Member]) -> None:

@@ -8,6 +8,7 @@ from django.db.models.functions import Coalesce
 
 from gridgov.common import clock
 from gridgov.common.models import User
+from gridgov.common.writing import insert
 from members.actions.channels import pass_on, recall
 from members.enums import MessageKind
 from members.models import InboxMessage, Member
@@ -39,7 +40,7 @@ def tell(
 
 def post(messages: Sequence[InboxMessage], *, urgent: bool = False, everywhere: bool = False) -> None:
     """The same for messages that differ; one statement for all of them."""
-    InboxMessage.objects.bulk_create(messages, ignore_conflicts=True)
+    insert(messages, ignore_conflicts=True)
     pass_on(messages, urgent=urgent, everywhere=everywhere)
 
 
