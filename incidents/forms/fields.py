@@ -139,6 +139,7 @@ HINTS: Mapping[tuple[str, str], Any] = {
     ("correct", "category"): gettext_lazy(
         "As long as nobody has begun on it, the procedure of the right category is followed; later its own stays."
     ),
+    ("correct", "trend_forecast"): gettext_lazy("Where the report of the right category has to say it."),
     ("merge", "into"): gettext_lazy(
         "This matter ends; the requester gets the answer when the main matter ends."
     ),
