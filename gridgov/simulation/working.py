@@ -264,13 +264,14 @@ class Work:
 
     def _answer(self, asked: FeedbackRequest, answer: tuple[int, bool], comment: str) -> None:
         grade, solved = answer
+        before = Incident.objects.values_list("status", flat=True).get(pk=asked.incident_id)
         answer_feedback(token=asked.token, grade=grade, solved=solved, comment=comment)
         self.done["answers"] += 1
         if solved:
             return
         self.changes[asked.incident_id] += 1
         matter = Matter(Incident.objects.for_list().get(pk=asked.incident_id), asked=True)
-        if matter.incident.status == Status.IN_PROGRESS:  # it was not closed yet: a failed visit
+        if before == Status.VERIFIED:  # it was not closed yet: a failed visit
             self._go_on(matter)
         elif matter.incident.status == Status.CLOSED and self.dice.random() < REOPENED:
             at = habits.done_at(self.dice, self.now, "reopen", 1.0, self.calendar)

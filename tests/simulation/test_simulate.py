@@ -12,15 +12,17 @@ from django.utils import translation
 
 from assessments.models import Assessment
 from gridgov.common import clock as gridgov_clock
+from gridgov.common.enums import Channel
 from gridgov.common.errors import Conflict
 from gridgov.simulation import habits
-from gridgov.simulation.working import publish_last_month, simulate
+from gridgov.simulation.working import Work, publish_last_month, simulate
 from grids.models import Township
 from incidents.enums import Source
 from incidents.loop_check import breaches
-from incidents.models import Incident, NumberSeries, Transition
+from incidents.models import FeedbackRequest, Incident, NumberSeries, Transition
 from inspections.models import Patrol
-from tests.factories import township
+from tests.factories import incident, township
+from tests.incidents.acting import do
 
 DAYS, SEED = 5, 3
 
@@ -144,3 +146,16 @@ def test_what_the_sweep_told_of_goes_on(town):
     work(town, days=9)
     told = Transition.objects.filter(incident=OuterRef("incident"), action="overdue", seq__lt=OuterRef("seq"))
     assert Transition.objects.filter(Exists(told), user__isnull=False).exists()
+
+
+def test_an_answer_after_a_failed_visit_plans_nothing_twice(town):
+    """The visit had found already that it is not solved, and planned what follows."""
+    requester = {"name": "陈某某", "phone": "00012345678", "wants_feedback": True}
+    matter = incident(town, "verified", requester=requester)
+    matter = do(matter, town.worker, "feed_back", note="已告知", channel=Channel.PHONE)
+    asked = FeedbackRequest.objects.get(incident=matter)
+    town_at_work = Work(town.grid, gridgov_clock.now(), SEED, habits.ARRIVALS)
+    do(matter, town.village_head, "return_visit", happened=True, solved=False)
+    town_at_work._answer(asked, (1, False), "没修好")
+    assert town_at_work.queue == []
+    assert Incident.objects.get(pk=matter.pk).status == "in_progress"
