@@ -12,7 +12,7 @@ from grids.enums import Kind, Verb
 from grids.models import Grid
 from grids.querysets import any_of, places_of
 from incidents.models import AssistTask, Category, Incident
-from incidents.permissions.steps import people_to_name
+from incidents.permissions.steps import people_to_name, way_up
 from members.models import Department
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ def targets(user: User, incident: Incident, action: str) -> Choices:
     if action == "dispatch":
         grids = grids.exclude(pk__in=[place.code for place in places])
     else:
-        grids = grids.exclude(pk=incident.responsible_grid_id)
+        unit = str(incident.responsible_grid_id)
+        above = [unit[:length] for length in range(9, len(unit), 3)] if way_up(incident) else []
+        grids = grids.exclude(pk__in=[unit, *above])
     found = by_village(grids)
     if action == "dispatch" and any(place.kind == Kind.TOWNSHIP for place in places):
         departments = Department.objects.active().filter(township_code=incident.township_code).order_by("pk")

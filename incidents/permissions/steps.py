@@ -226,6 +226,12 @@ def _step_for(user: User | None, incident: Incident, action: str) -> StepSpec | 
     return next((step for step in named if step.level in here or not digits(step.level)), None)
 
 
+def way_up(incident: Incident) -> StepSpec | None:
+    """The step by which alone the matter goes up, where the procedure asks something of that: a paper, what comes first."""
+    named = naming(incident.procedure.spec.steps, "escalate")
+    return next((step for step in named if step.asked or step.after), None)
+
+
 def rule_of_action(incident: Incident, action: str) -> dict[str, str] | None:
     """The clause of the step that the action takes where the matter is now, else of the step there, else anywhere."""
     steps = incident.procedure.spec.steps

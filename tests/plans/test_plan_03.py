@@ -478,3 +478,12 @@ def test_the_office_does_not_assign_what_the_village_has_not_reported(walk, post
     row = brought_to_the_village(walk, posted, director)
     given = {"to": walk.department("司法所"), "case_leader": leader(walk), "deadline": LATER}
     walk.refused(office, row, "dispatch", "not_in_procedure", "P3-D3", **given)
+    given = {"to": {"grid": walk.town.pk}, "reason": "直接由乡里办"}  # nor takes it over
+    walk.refused(office, row, "hand_over", "not_in_procedure", "P3-D5", **given)
+    fresh_one = walk.report(posted, "dispute", walk.group)
+    walk.refused(office, fresh_one, "hand_over", "not_in_procedure", "P3-D5", **given)
+    text = page(office, f"/incidents/{row}/").content.decode()
+    choices = text[text.index('id="hand_over_to"') :]
+    assert f'value="grid:{walk.village2.code}"' in choices
+    assert f'value="grid:{walk.town.pk}"' not in choices[: choices.index("</select>")]
+    walk.act(office, row, "hand_over", to={"grid": walk.village2.code}, reason="在邻村")

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from gridgov.common.errors import Invalid
+from gridgov.common.errors import Conflict, Invalid
 from grids.enums import Verb
 from grids.models import Grid
 from grids.querysets import places_of
@@ -17,7 +17,7 @@ from incidents.actions.moves.assisting import ask
 from incidents.actions.moves.naming import name_people, take_part
 from incidents.enums import PartRole, Purpose, Status
 from incidents.models import Stage, Transition
-from incidents.permissions.steps import step_rule, wrong_unit
+from incidents.permissions.steps import step_rule, way_up, wrong_unit
 from incidents.querysets import last_step
 from incidents.workflow import parent_of
 from members.models import Department
@@ -95,6 +95,10 @@ def _hand_over(case: Case, given: Given) -> dict[str, Any]:
     fits = isinstance(to, Grid) and to.ended_on is None and any(place.covers(to.code) for place in ours)
     if not fits or to.pk == incident.responsible_grid_id or to.township_code != incident.township_code:
         raise wrong_target(_("A matter is handed over to another grid that you co-ordinate."))
+    up = way_up(incident)
+    if up is not None and str(incident.responsible_grid_id).startswith(to.code):
+        text = _("It goes up by “%(step)s” (%(actor)s).") % {"step": up.name, "actor": up.actor}
+        raise Conflict(text, code="not_in_procedure", rule=step_rule(incident, up))
     before = incident.grid_id
     if not str(incident.grid_id).startswith(to.code):
         case.set(grid=to, village_code=to.village_code)
