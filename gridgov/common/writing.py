@@ -45,14 +45,16 @@ def insert(rows: Sequence[Model], *, ignore_conflicts: bool = False) -> None:
 
 
 def update(model: type[Model], where: Mapping[str, Any], values: Mapping[str, Any]) -> int:
-    """Sets columns where others equal what is given; how many rows that were. Names are of fields or columns, values those of
-    columns (the key of a row, not the row)."""
+    """Sets columns where others equal what is given (None: are empty); how many rows that were. Names are of fields or columns,
+    values those of columns (the key of a row, not the row)."""
     using = router.db_for_write(model)
     connection = connections[using]
-    given = {**values, **{f"{name} =": value for name, value in where.items()}}
-    statement = _updating(model, tuple(values), tuple(where))
+    equal = {name: value for name, value in where.items() if value is not None}
+    empty = tuple(name for name, value in where.items() if value is None)
+    statement = _updating(model, tuple(values), tuple(equal), empty)
     parameters = [
-        model._meta.get_field(name.removesuffix(" =")).get_db_prep_save(value, connection=connection)  # type: ignore[union-attr]
+        model._meta.get_field(name).get_db_prep_save(value, connection=connection)  # type: ignore[union-attr]
+        for given in (values, equal)
         for name, value in given.items()
     ]
     with transaction.mark_for_rollback_on_error(using), connection.cursor() as cursor:
@@ -82,10 +84,14 @@ def _inserting(model: type[Model], rows: int, *, ignore_conflicts: bool) -> Stat
 
 
 @cache
-def _updating(model: type[Model], values: tuple[str, ...], where: tuple[str, ...]) -> Statement:
-    def equal(names: tuple[str, ...], between: str) -> str:
-        return between.join(f'"{model._meta.get_field(name).column}" = %s' for name in names)  # type: ignore[union-attr]
+def _updating(
+    model: type[Model], values: tuple[str, ...], equal: tuple[str, ...], empty: tuple[str, ...]
+) -> Statement:
+    def column(name: str) -> str:
+        return f'"{model._meta.get_field(name).column}"'  # type: ignore[union-attr]
 
-    table = model._meta.db_table
-    sql = f'UPDATE "{table}" SET {equal(values, ", ")} WHERE {equal(where, " AND ")}'  # noqa: S608  our own names
-    return Statement(sql)
+    new = ", ".join(f"{column(name)} = %s" for name in values)
+    where = " AND ".join(
+        [*(f"{column(name)} = %s" for name in equal), *(f"{column(name)} IS NULL" for name in empty)]
+    )
+    return Statement(f'UPDATE "{model._meta.db_table}" SET {new} WHERE {where}')  # noqa: S608  our own names

@@ -17,6 +17,7 @@ from gridgov.common.enums import FileKind
 from gridgov.common.errors import Forbidden, Invalid
 from gridgov.common.files import BadFile, clean_name, file_type
 from gridgov.common.turns import take_turn, turn_of
+from gridgov.common.writing import update
 from incidents.actions.result import replay_of
 from incidents.models import Incident, Upload
 from incidents.permissions import may_send_files
@@ -114,8 +115,8 @@ def discard(*, upload: Upload) -> bool:
 
 def collect_waiting(*, user: User, incident: Incident) -> int:
     """Attaches what was sent before its report, whose turn is taken; returns how many."""
-    waiting = Upload.objects.filter(uploader=user, incident=None, incident_client_uuid=incident.client_uuid)
-    return waiting.update(incident=incident)
+    waiting = {"uploader": user.pk, "incident": None, "incident_client_uuid": incident.client_uuid}
+    return update(Upload, waiting, {"incident": incident.pk})
 
 
 def turn_of_report(user: User, client_uuid: UUID) -> int:

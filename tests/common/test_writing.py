@@ -99,6 +99,9 @@ def test_columns_are_set_where_others_are_equal(town):
     assert update(Incident, read, {"version": 8}) == 0  # somebody else was first
     found = Incident.objects.get(pk=matter.pk)
     assert (found.due_at, found.extra, found.important, found.version) == (now, {"k": "值"}, True, 7)
+    assert update(Incident, {"township_code": town.code, "responsible_department": None}, {"stage": 3}) == 2
+    assert update(Incident, {"id": matter.pk, "due_at": None}, {"stage": 4}) == 0
+    other.stage = 3
     assert stored(other) == {
         field.attname: getattr(other, field.attname) for field in other._meta.concrete_fields
     }
