@@ -225,7 +225,7 @@ class _Clock:
         self.calendar = calendar
         self.due: datetime | None = None
         self.unit: Unit | None = None  # of the latest limit: it says how pauses move the deadline
-        self.fixed = False  # a person's date stays, whatever pauses
+        self.fixed = False  # a person's date: a pause moves it by as long as it lasted
         self.counted: tuple[datetime, datetime] | None = None  # where frames and holidays mattered
         self.steps: list[Step] = []
         self.runs: list[tuple[datetime, datetime]] = []
@@ -302,7 +302,9 @@ class _Clock:
         if self.halt is None:
             raise ValueError(f"resume at {entry.at}: the clock runs")
         halted, self.halt, self.since = self.halt, None, aware(entry.at)
-        if self.due and self.unit and not self.fixed:
+        if self.due and self.fixed:
+            self.due += self.since - aware(halted.at)
+        elif self.due and self.unit:
             due = self.due
             self.due = _shifted(due, self.unit, aware(halted.at), self.since, self.calendar)
             if self.unit.follows_frames:

@@ -9,8 +9,10 @@ from functools import cached_property
 from typing import Any
 
 from django.db.models import Model
+from django.utils.translation import gettext as _
 
 from gridgov.common import clock
+from gridgov.common.errors import Conflict
 from gridgov.common.prepared import Prepared
 from gridgov.common.worktime import Kind, Limit, due_at, is_late
 from gridgov.common.writing import insert, update
@@ -20,7 +22,7 @@ from grids.querysets import Reckoned
 from incidents.actions.traces import Traces
 from incidents.enums import Purpose
 from incidents.models import ClockEvent, Escalation, ExtensionRequest, Incident, Stage
-from incidents.models.time import TOTAL_NUMBER, limit_of
+from incidents.models.time import LAST_RESORT, TOTAL_NUMBER, limit_of
 from incidents.steps import DEPARTMENT, level_of
 from incidents.workflow import STAGE_STANDS, TOTAL_STANDS, is_open
 
@@ -172,9 +174,11 @@ class Clocks:
         self.alter(stage, due_at=stage.derived_from([]).at if limit else None)
 
     def failed_limit(self) -> Limit | None:
-        """A unit without a limit of its own that takes over from one that was late has the limit that was missed."""
+        """A unit without a limit of its own that takes over from one that was late has the limit that was missed; where that
+        was a date, a working day."""
         failed = self.current_stage()
-        return limit_of(failed.limit_n, failed.limit_unit)
+        limit = limit_of(failed.limit_n, failed.limit_unit)
+        return limit or (LAST_RESORT if failed.until else None)
 
     def end_stage(self) -> None:
         """Stops the running clock; a request for more time lapses with it."""
@@ -201,12 +205,16 @@ class Clocks:
         self.set_due(None)
 
     def extend(self, *, limit: Limit | None, until: datetime | None, reason: str) -> None:
-        """More time for the stage, and for the whole matter, which else would end before."""
-        stage = self.current_stage()
-        self._write(stage, Kind.EXTEND, limit=limit, until=until, reason=reason)
-        total = self.total
-        if total is not None and total.due_at is not None and (until is None or total.due_at < until):
+        """More time for the stage, where it has a deadline, and for the whole matter where that else would end before. A date
+        that lies before a clock's own deadline moves nothing. Raises Conflict where no clock would move."""
+        stage, total = self.current_stage(), self.total
+        if _is_moved(stage.due_at, until):
+            self._write(stage, Kind.EXTEND, limit=limit, until=until, reason=reason)
+        if total is not None and _is_moved(total.due_at, stage.due_at) and _is_moved(total.due_at, until):
             self._write(total, Kind.EXTEND, limit=limit, until=until, reason=reason)
+        if not self.lines:
+            text = _("The deadline already lies later: this moves nothing.")
+            raise Conflict(text, code="moves_nothing")
         self.set_due(stage.due_at)
         self.settle_lateness(stage)
 
@@ -267,8 +275,12 @@ class Clocks:
 
     def _card_again(self, told: Escalation, stage: Stage) -> datetime | None:
         """Levels told stay told. The next one waits for the card given, or for it anew if it ran out meanwhile."""
-        limit = self.incident.procedure.spec.card_limit or limit_of(stage.limit_n, stage.limit_unit)
-        if told.card_due_at is None or limit is None or told.card_due_at > self.now:
+        limit = (
+            self.incident.procedure.spec.card_limit
+            or limit_of(stage.limit_n, stage.limit_unit)
+            or LAST_RESORT
+        )
+        if told.card_due_at is None or told.card_due_at > self.now:
             return told.card_due_at
         due = due_at(self.now, limit, self.reckoned.calendar)
         self.change_card(told, due, since=self.now, calendar_key=self.reckoned.key)
@@ -368,3 +380,8 @@ class Clocks:
             self.traces.row(asked, "settled_at")
             asked.settled_at = self.now
             asked.save(update_fields=["settled_at"])
+
+
+def _is_moved(due: datetime | None, until: datetime | None) -> bool:
+    """Whether a deadline is moved by an extension until then; by a further limit every one is."""
+    return due is not None and (until is None or due < until)

@@ -7,7 +7,7 @@ locked (SKIP LOCKED, or SQLite's IMMEDIATE); the unique key of `Escalation` is t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ from grids.models import Calendar
 from incidents.actions.webhooks import tell_outside
 from incidents.enums import Level
 from incidents.models import Escalation, Incident, Part, Procedure, Stage, Transition
-from incidents.models.time import limit_of
+from incidents.models.time import LAST_RESORT, limit_of
 from incidents.steps import DEPARTMENT, level_of
 from incidents.workflow import OVERDUE, Rung, department_rungs, rungs
 from members.actions import pass_on
@@ -65,11 +65,13 @@ class _Batch:
     urgent: list[InboxMessage] = field(default_factory=list)  # of important matters
     # when to look again -> which incidents; None: nobody is left to be told
     next_at: dict[datetime | None, list[UUID]] = field(default_factory=lambda: defaultdict(list))
+    again: list[Escalation] = field(default_factory=list)
     exhausted: list[UUID] = field(default_factory=list)
 
 
 def _tell_next(rows: Sequence[Incident], at: datetime) -> int:
-    steps = next_rungs(rows)
+    told = _told_levels(rows)
+    steps = {row.pk: _next_rung(row, told[row.pk]) for row in rows}
     people = People(rung for rung in steps.values() if rung is not None)
     cards = Cards(at, rows)
     out = _Batch()
@@ -79,9 +81,10 @@ def _tell_next(rows: Sequence[Incident], at: datetime) -> int:
             out.exhausted.append(row.pk)
             continue
         card = None if rung.is_red else cards.card(row)
-        _write(out, _Told(row, rung, people.holder(rung), cards.mode(row), card, at))
+        before = told[row.pk].get(rung.level)
+        _write(out, _Told(row, rung, people.holder(rung), cards.mode(row), card, at, before))
     _save(out)
-    return len(out.escalations)
+    return len(out.escalations) + len(out.again)
 
 
 def next_rungs(rows: Sequence[Incident]) -> dict[UUID, Rung | None]:
@@ -90,24 +93,25 @@ def next_rungs(rows: Sequence[Incident]) -> dict[UUID, Rung | None]:
     return {row.pk: _next_rung(row, told[row.pk]) for row in rows}
 
 
-def _told_levels(rows: Sequence[Incident]) -> dict[UUID, set[str]]:
-    """Levels already told of the stage that each incident is in now."""
+def _told_levels(rows: Sequence[Incident]) -> dict[UUID, dict[str, Escalation]]:
+    """Level -> the card already given, of the stage that each incident is in now."""
     stage = {row.pk: row.stage for row in rows}
-    found: dict[UUID, set[str]] = defaultdict(set)
-    known = Escalation.objects.filter(incident__in=list(stage)).values_list(
-        "incident", "stage_number", "level"
-    )
-    for incident, number, level in known:
-        if number == stage[incident]:
-            found[incident].add(level)
+    found: dict[UUID, dict[str, Escalation]] = defaultdict(dict)
+    for card in Escalation.objects.filter(incident__in=list(stage)):
+        if card.stage_number == stage[card.incident_id]:
+            found[card.incident_id][card.level] = card
     return found
 
 
-def _next_rung(row: Incident, told: set[str]) -> Rung | None:
+def _next_rung(row: Incident, told: Mapping[str, Escalation]) -> Rung | None:
+    """The level above the last one told; where it is late anew (more time was granted and has passed), that one again."""
     if row.responsible_department_id is not None:
         chain = department_rungs(row.township_code)
     else:
         chain = rungs(str(row.responsible_grid_id))
+    last = next((rung for rung in reversed(chain) if rung.level in told), None)
+    if last is not None and not row.is_late:
+        return last
     return next((rung for rung in chain if rung.level not in told), None)
 
 
@@ -173,12 +177,10 @@ class Cards:
             if it.number == stage[it.incident_id]
         }
 
-    def card(self, row: Incident, failed: Limit | None = None) -> Card | None:
+    def card(self, row: Incident, failed: Limit | None = None) -> Card:
         """`failed`: the limit that was missed, where it is not that of the matter's own stage."""
         spec = self.specs[row.procedure_id]
-        limit = spec.card_limit or failed or self.own.get(row.pk)
-        if limit is None:
-            return None
+        limit = spec.card_limit or failed or self.own.get(row.pk) or LAST_RESORT
         key = (row.township_code, spec.calendar, limit)
         if key not in self.known:
             reckoned = Calendar.objects.keyed(row.township_code, spec.calendar)
@@ -196,6 +198,7 @@ class _Told:
     mode: str
     card: Card | None
     at: datetime
+    before: Escalation | None  # the card that it had of the same stage, when it was late before
 
 
 def telling(
@@ -232,26 +235,10 @@ def standing_step(
 def _write(out: _Batch, told: _Told) -> None:
     row, rung, holder, at = told.row, told.rung, told.holder, told.at
     unit = row.responsible_grid or row.responsible_department
-    out.escalations.append(
-        Escalation(
-            incident=row,
-            stage_number=row.stage,
-            level=rung.level,
-            told_grid_id=rung.code,
-            told_member=holder,
-            mode=told.mode,
-            is_red=rung.is_red,
-            due_at=row.due_at or at,
-            told_at=at,
-            card_due_at=told.card.due if told.card else None,
-            card_since=at if told.card else None,
-            calendar_key=told.card.calendar_key if told.card else "",
-            township_code=row.township_code,
-            village_code=row.responsible_grid.village_code if row.responsible_grid else "",
-            late_grid_id=row.responsible_grid_id,
-            late_department_id=row.responsible_department_id,
-        )
-    )
+    if told.before is None:
+        out.escalations.append(_card_for(told))
+    else:
+        out.again.append(_again(told, told.before))
     out.history.append(telling(row, OVERDUE, seq=row.version + 1, rung=rung, at=at, data={"mode": told.mode}))
     text = RED_CARD if rung.is_red else LATE_BELOW
     receivers: list[tuple[Any, str]] = [(row.responsible_member_id, LATE_YOURS)]
@@ -263,7 +250,7 @@ def _write(out: _Batch, told: _Told) -> None:
             member_id=member,
             text=words,
             params={"number": row.number, "heading": row.heading, "unit": str(unit)},
-            key=f"{row.pk}:{row.stage}:{OVERDUE}:{rung.level}",
+            key=f"{row.pk}:{row.stage}:{OVERDUE}:{rung.level}" + (f":{row.version}" if told.before else ""),
             link=f"/incidents/{row.pk}/",
             kind=MessageKind.OVERDUE,
             created_at=at,
@@ -273,8 +260,53 @@ def _write(out: _Batch, told: _Told) -> None:
     out.next_at[told.card.due if told.card else None].append(row.pk)
 
 
+def _card_for(told: _Told) -> Escalation:
+    row, card = told.row, told.card
+    return Escalation(
+        incident=row,
+        stage_number=row.stage,
+        level=told.rung.level,
+        told_grid_id=told.rung.code,
+        told_member=told.holder,
+        mode=told.mode,
+        is_red=told.rung.is_red,
+        due_at=row.due_at or told.at,
+        told_at=told.at,
+        card_due_at=card.due if card else None,
+        card_since=told.at if card else None,
+        calendar_key=card.calendar_key if card else "",
+        township_code=row.township_code,
+        village_code=row.responsible_grid.village_code if row.responsible_grid else "",
+        late_grid_id=row.responsible_grid_id,
+        late_department_id=row.responsible_department_id,
+    )
+
+
+def _again(told: _Told, before: Escalation) -> Escalation:
+    """The card that was settled lies on the table again, for the new deadline."""
+    new = _card_for(told)
+    for name in AGAIN:
+        setattr(before, name, getattr(new, name))
+    return before
+
+
+# What of a card is new when its level is told again; the first telling stays in the history.
+AGAIN = (
+    "told_member",
+    "mode",
+    "due_at",
+    "told_at",
+    "card_due_at",
+    "card_since",
+    "calendar_key",
+    "settled_at",
+)
+
+
 def _save(out: _Batch) -> None:
     Escalation.objects.bulk_create(out.escalations)
+    if out.again:
+        Escalation.objects.bulk_update(out.again, AGAIN)
     Transition.objects.bulk_create(out.history)
     tell_outside(out.history)
     InboxMessage.objects.bulk_create([*out.urgent, *out.messages], ignore_conflicts=True)

@@ -16,6 +16,9 @@ from incidents.models.incident import Incident
 from members.models import Department, Member
 
 TOTAL_NUMBER = 0  # of the stage that is the clock of the whole matter
+# Of a level that is told, where neither the procedure nor the stage that is late has a limit: what was missed was a date or the
+# deadline of the whole matter or of a superior body, and the chain still has to end with the township's leader.
+LAST_RESORT = Limit(1, Unit.WORKING_DAYS)
 
 
 ENTRY_COLUMNS = (

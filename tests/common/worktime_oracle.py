@@ -115,8 +115,8 @@ class Line:
                 runs.append((since, at))
                 halted = at
             elif kind == "resume":
-                if due is not None and not fixed:
-                    due = self.shifted(due, unit, halted, at)
+                if due is not None:
+                    due = due + at - halted if fixed else self.shifted(due, unit, halted, at)
                 halted, since = None, at
         if halted is None:
             runs.append((since, rows[-1][1]))

@@ -106,7 +106,7 @@ def test_an_extension_is_a_row_once_granted_and_none_when_refused(limited, town,
     incident = do(incident, town.worker, "request_extension", **asked)
     assert rows(incident) == [] and dues(incident) == before
     incident = do(incident, town.village_head, "decide_extension", granted=granted)
-    assert set(rows(incident)) == ({(1, "extend"), (0, "extend")} if granted else set())
+    assert rows(incident) == ([(1, "extend")] if granted else [])  # the total ends later anyway
     assert incident.due_at == at("2026-11-26T09:00" if granted else "2026-11-25T09:00")
     assert incident.extensions.get().granted is granted
     said = [line for line in due.explain(incident).lines if "当事人外出" in line]
