@@ -54,9 +54,17 @@ def will_go_up(places: Sequence[Place], *, hours: int = 24, most: int = MOST) ->
         values = {"unit": row.unit, "told": names.get(rung.code, rung.code), "due": moment(row.due_at)}
         if rung.is_red and not row.is_late:
             text = _("due at %(unit)s; nobody stands above: a red card at %(told)s then, its leader is told")
+        elif rung.is_red and row.is_supervised:
+            text = _(
+                "%(unit)s is late (due %(due)s) and under supervision; if that does not help, a red card at %(told)s, its leader is told"
+            )
         elif rung.is_red:
             text = _(
                 "%(unit)s is late (due %(due)s) and nobody above has acted: a red card at %(told)s, its leader is told"
+            )
+        elif row.is_late and row.is_supervised:
+            text = _(
+                "%(unit)s is late (due %(due)s) and under supervision; if that does not help, %(told)s is told next"
             )
         elif row.is_late:
             text = _("%(unit)s is late (due %(due)s) and the level told has not acted; %(told)s is told next")

@@ -275,16 +275,27 @@ class Clocks:
 
     def _card_again(self, told: Escalation, stage: Stage) -> datetime | None:
         """Levels told stay told. The next one waits for the card given, or for it anew if it ran out meanwhile."""
-        limit = (
-            self.incident.procedure.spec.card_limit
-            or limit_of(stage.limit_n, stage.limit_unit)
-            or LAST_RESORT
-        )
         if told.card_due_at is None or told.card_due_at > self.now:
             return told.card_due_at
-        due = due_at(self.now, limit, self.reckoned.calendar)
+        due = due_at(self.now, self._card_limit(stage), self.reckoned.calendar)
         self.change_card(told, due, since=self.now, calendar_key=self.reckoned.key)
         return due
+
+    def acted_on(self, told: Escalation, until: datetime | None) -> datetime:
+        """Whoever was told has done something about it: the next level is told after `until`, else after the card's limit anew."""
+        due, key = until, ""
+        if due is None:
+            due, key = (
+                due_at(self.now, self._card_limit(self.current_stage()), self.reckoned.calendar),
+                self.reckoned.key,
+            )
+        self.change_card(told, due, since=self.now, calendar_key=key)
+        self.set(escalate_at=due)
+        return due
+
+    def _card_limit(self, stage: Stage) -> Limit:
+        own = limit_of(stage.limit_n, stage.limit_unit)
+        return self.incident.procedure.spec.card_limit or own or LAST_RESORT
 
     def change_card(self, told: Escalation, due: datetime, *, since: datetime, calendar_key: str) -> None:
         self.traces.row(told, "card_due_at", "card_since", "calendar_key")

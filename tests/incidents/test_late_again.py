@@ -8,6 +8,7 @@ from django.utils import translation
 from gridgov.common import clock as gridgov_clock
 from gridgov.common.errors import Conflict
 from gridgov.common.worktime import Limit, Unit
+from grids.querysets import Place
 from incidents import due, rising
 from incidents.actions import change_order, sweep
 from incidents.loop_check import breaches
@@ -181,3 +182,33 @@ def test_a_pause_moves_a_date_that_was_granted(town, new, clock):
     with translation.override("zh-hans"):
         said = due.explain(matter).lines
     assert "11月23日 09:00至12月4日 09:00暂停计时。期限顺延至12月13日 18:00。原因：等雨停" in said
+
+
+def test_the_level_told_does_its_duty_by_supervising(town, new, clock):
+    limited(town, group={"n": 2, **DAYS}, card={"n": 1, **DAYS})
+    matter = do(new(), town.worker, "accept")
+    clock("2026-11-25T09:05")
+    assert sweep() == 1
+    assert "已通知的一级未处理" in rising.will_go_up([Place(town.code, "township", False)], hours=200)[0].why
+    matter = do(matter, town.village_head, "supervise", level="yellow", note="今天去看")
+    assert read(matter).escalate_at == at("2026-11-26T09:05")  # the card's limit anew
+    assert matter.supervisions.get().reply_due == at("2026-11-26T09:05")
+    assert "已督办" in rising.will_go_up([Place(town.code, "township", False)], hours=200)[0].why
+    matter = do(matter, town.village_head, "undo")
+    matter = do(
+        matter,
+        town.village_head,
+        "supervise",
+        level="yellow",
+        note="今天去看",
+        reply_due=at("2026-11-30T12:00"),
+    )
+    clock("2026-11-30T11:00")
+    assert sweep() == 0
+    clock("2026-11-30T12:05")
+    assert sweep() == 1
+    assert cards(matter) == [("village", True), ("township", True)]
+    do(
+        matter, town.leader, "supervise", level="red", note="限期办结"
+    )  # above who was told: the township's card stays
+    assert read(matter).escalate_at is not None

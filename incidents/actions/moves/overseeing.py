@@ -7,9 +7,11 @@ from typing import Any
 
 from django.utils.translation import gettext_noop
 
+from grids.enums import Verb
+from grids.querysets import holds
 from incidents.actions.case import Case, Given, MoveFunction
 from incidents.enums import Card, Status
-from incidents.models import Supervision
+from incidents.models import Escalation, Supervision
 from members.enums import MessageKind
 
 APPROVED = gettext_noop("%(number)s is approved: %(heading)s")
@@ -45,8 +47,12 @@ def _remind(case: Case, given: Given) -> None:
 
 
 def _supervise(case: Case, given: Given) -> dict[str, Any]:
-    """The unit owes a reply; the matter is not closed before it has come."""
+    """The unit owes a reply; the matter is not closed before it has come. By whoever was told that it is late this is the duty
+    done: the level above hears of it only if the reply, too, is late."""
     incident, due = case.incident, given.get("reply_due")
+    told = _told_of_lateness(case)
+    if told is not None:
+        due = case.acted_on(told, due)
     case.make(
         Supervision(
             incident=incident,
@@ -63,6 +69,17 @@ def _supervise(case: Case, given: Given) -> dict[str, Any]:
     case.set(is_supervised=True)
     case.announce([incident.responsible_member], SUPERVISED[given["level"]], MessageKind.WARNING)
     return {"card": given["level"], **({"reply_due": due.isoformat()} if due else {})}
+
+
+def _told_of_lateness(case: Case) -> Escalation | None:
+    """The card that lies with the level of whoever acts, below the leader's."""
+    incident = case.incident
+    cards = Escalation.objects.filter(incident=incident, stage_number=incident.stage, settled_at=None)
+    last = cards.order_by("-told_at", "-id").first() if incident.is_late else None
+    if last is None or last.is_red:
+        return None
+    told = str(last.told_grid_id)
+    return last if any(holds(case.person, verb, told) for verb in (Verb.SUPERVISE, Verb.COORDINATE)) else None
 
 
 def _reply_supervision(case: Case, given: Given) -> None:
