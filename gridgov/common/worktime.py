@@ -7,10 +7,9 @@ counted stands in workdays.py.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from itertools import pairwise
 from typing import Protocol, TypeVar
 
 from gridgov.common.workdays import (
@@ -211,11 +210,12 @@ def derive(entries: Sequence[Entry], calendar: Calendar) -> Due:
     if not entries or entries[0].kind is not Kind.START:
         raise ValueError("a ledger begins with start")
     clock = _Clock(calendar, entries[0])
-    for before, entry in pairwise(entries):
-        if entry.at < before.at:
-            raise ValueError(f"time goes backwards: {before.kind} {before.at}, then {entry.kind} {entry.at}")
-        clock.take(entry)
-    return clock.result(entries[-1].at)
+    last = entries[0].at
+    for entry in entries[1:]:
+        # Machines differ by moments, and a clock is set back by some: what was written later happened no earlier.
+        last = max(last, entry.at)
+        clock.take(replace(entry, at=last))
+    return clock.result(last)
 
 
 class _Clock:

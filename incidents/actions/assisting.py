@@ -20,6 +20,7 @@ from incidents.enums import PartRole
 from incidents.models import AssistTask, AssistTold, Incident, Part, Transition
 from incidents.models.time import limit_of
 from incidents.workflow import ASSIST_OVERDUE, Rung, department_rungs, rungs
+from members.actions import post
 from members.enums import MessageKind
 from members.models import Appointment, InboxMessage
 
@@ -50,7 +51,8 @@ def _tell_next(tasks: Sequence[AssistTask], at: datetime) -> int:
     steps = {task.pk: _next_rung(task, told[task.pk]) for task in tasks}
     people = People(rung for rung in steps.values() if rung is not None)
     cards = Cards(at, [task.incident for task in tasks])
-    rows, messages, steps_written = [], [], list[Transition]()
+    rows, steps_written = [], list[Transition]()
+    messages: dict[bool, list[InboxMessage]] = {True: [], False: []}  # of important matters, and of others
     for task in tasks:
         rung = steps[task.pk]
         task.is_late, task.tell_at = True, None
@@ -65,14 +67,15 @@ def _tell_next(tasks: Sequence[AssistTask], at: datetime) -> int:
         )
         steps_written.append(_step(task, rung, at))
         receivers = {task.member_id, *([holder.pk] if holder else [])}
-        messages += [_message(task, member, rung, at) for member in receivers]
+        messages[task.incident.important] += [_message(task, member, rung, at) for member in receivers]
     AssistTold.objects.bulk_create(rows)
     Transition.objects.bulk_create(steps_written)
     tell_outside(steps_written)
     versions = {row.incident_id: row.seq for row in steps_written}
     for incident, version in versions.items():
         Incident.objects.filter(pk=incident).update(version=version)
-    InboxMessage.objects.bulk_create(messages, ignore_conflicts=True)
+    for urgent, told_now in messages.items():
+        post(told_now, urgent=urgent)
     AssistTask.objects.bulk_update(tasks, ["is_late", "tell_at", "card_since", "card_key"])
     return len(rows)
 

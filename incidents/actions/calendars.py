@@ -9,18 +9,19 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Min, Q
 from django.utils.translation import gettext_noop
 
 from gridgov.common import clock
-from gridgov.common.errors import Conflict
+from gridgov.common.batches import put_aside
+from gridgov.common.errors import Conflict, DomainError
 from gridgov.common.worktime import Entry, Kind, Limit, derive, is_late
 from grids.actions import completed
-from grids.models import CalendarYear, WorkingTime
+from grids.models import CalendarDay, CalendarYear, WorkingTime
 from incidents.actions.case import Case
 from incidents.due import local_minute
 from incidents.models import AssistTask, AssistTold, Escalation, Incident, Stage
-from incidents.models.time import TOTAL_NUMBER, limit_of
+from incidents.models.time import LAST_RESORT, TOTAL_NUMBER, limit_of
 from incidents.workflow import YEAR_IMPORTED
 from members.actions import tell
 from members.enums import MessageKind
@@ -33,6 +34,7 @@ CARD_MOVED = gettext_noop(
     "%(number)s: by the holidays of %(year)s to be acted on by %(after)s instead of %(before)s: %(heading)s"
 )
 AT_ONCE = 200
+FOLLOWING = "follow-years"
 TRIES = 5
 
 
@@ -59,12 +61,36 @@ def _follow(township_code: str, year: int, batch: int) -> tuple[int, bool]:
         if after is not None:
             rows = rows.filter(pk__gt=after)
         ids = list(rows.values_list("pk", flat=True)[:batch])
-        for leaning in _leaning(ids, year):
-            answer = _reckon_until_done(leaning, year, keys)
+        for one in _each(ids, year):
+            answer = _followed(one, year, keys)
             moved, whole = moved + bool(answer), whole and answer is not None
         if len(ids) < batch:
             return moved, whole
         after = ids[-1]
+
+
+def _each(ids: Sequence[UUID], year: int) -> Iterator[_Leaning | UUID]:
+    """Those that lean on the year; where one cannot even be read, its id, and the others one by one."""
+    try:
+        yield from _leaning(ids, year)
+    except ValueError:
+        for pk in ids:
+            try:
+                yield from _leaning([pk], year)
+            except ValueError as error:
+                put_aside(FOLLOWING, pk, error)
+                yield pk
+
+
+def _followed(one: _Leaning | UUID, year: int, keys: dict[str, str]) -> bool | None:
+    """What is wrong with one matter is noted and keeps no other from its right deadline."""
+    if not isinstance(one, _Leaning):
+        return None
+    try:
+        return _reckon_until_done(one, year, keys)
+    except (ValueError, DomainError) as error:
+        put_aside(FOLLOWING, one.incident.pk, error)
+        return None
 
 
 def _reckon_until_done(found: _Leaning, year: int, keys: dict[str, str]) -> bool | None:
@@ -118,10 +144,13 @@ def _leaning(ids: Sequence[UUID], year: int) -> list[_Leaning]:
     among them: its day was set by a person."""
     matter = ("incident__procedure", "incident__responsible_grid", "incident__responsible_member")
     reached = {"due_at__gte": clock.start_of(date(year, 1, 1)), "incident__in": ids}
-    stages = Stage.objects.filter(is_void=False, **reached).exclude(calendar_key="").select_related(*matter)
+    stages = Stage.objects.filter(
+        is_void=False, incident__in=ids, due_at__gte=clock.start_of(_first_day(ids, year))
+    )
+    stages = stages.exclude(calendar_key="").select_related(*matter)
     found: dict[UUID, _Leaning] = {}
     for stage in stages.prefetch_related("ledger").order_by("incident", "number"):
-        if year in stage.derived().provisional:
+        if year in stage.derived().provisional or _is_moved(stage, year):
             found.setdefault(stage.incident_id, _Leaning(stage.incident)).stages.append(stage)
     for it in _assisting(reached, year, matter):
         found.setdefault(it.task.incident_id, _Leaning(it.task.incident)).tasks.append(it)
@@ -129,6 +158,22 @@ def _leaning(ids: Sequence[UUID], year: int) -> list[_Leaning]:
         if year in derive([start], WorkingTime.objects.under(card.calendar_key)).provisional:
             found.setdefault(card.incident_id, _Leaning(card.incident)).cards.append((card, start))
     return list(found.values())
+
+
+def _first_day(ids: Sequence[UUID], year: int) -> date:
+    """Of the year's table: it may begin with days of the December before."""
+    towns = Incident.objects.filter(pk__in=ids).order_by().values("township_code").distinct()
+    days = CalendarDay.objects.filter(calendar__in=towns, table_year=year)
+    first: date | None = days.aggregate(first=Min("day"))["first"]
+    return min(filter(None, (first, date(year, 1, 1))))
+
+
+def _is_moved(stage: Stage, year: int) -> bool:
+    """Whether days of the December before, which the year's table has, move a clock that ends in it."""
+    if stage.due_at is None or stage.due_at >= clock.start_of(date(year, 1, 1)):
+        return False
+    key = completed(stage.calendar_key, township_code=stage.township_code, year=year)
+    return stage.derived(WorkingTime.objects.under(key)).at != stage.due_at
 
 
 def _assisting(reached: dict[str, Any], year: int, matter: Sequence[str]) -> Iterator[_Assisting]:
@@ -191,8 +236,12 @@ def _cards(reached: dict[str, Any]) -> Iterator[tuple[Escalation, Entry]]:
     cards = list(rows.select_related(*matter).order_by("incident", "pk"))
     own = _limits_of_stages({card.incident_id for card in cards})
     for card in cards:
-        limit = card.incident.procedure.spec.card_limit or own.get((card.incident_id, card.stage_number))
-        if limit is not None and card.card_since is not None:
+        limit = (
+            card.incident.procedure.spec.card_limit
+            or own.get((card.incident_id, card.stage_number))
+            or LAST_RESORT
+        )
+        if card.card_since is not None:
             yield card, Entry(Kind.START, card.card_since, limit)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -60,7 +60,11 @@ def call_next(*, batch: int = 500) -> int:
 
 
 def _lies(now: datetime) -> Q:
-    return Q(important=True, status=Status.REPORTED, reported_at__gt=now - NO_LONGER)
+    """Not taken by the unit that has it now, however long ago it was reported."""
+    began = Stage.objects.filter(
+        incident=OuterRef("pk"), number=OuterRef("stage"), started_at__gt=now - NO_LONGER
+    )
+    return Q(Exists(began), important=True, status=Status.REPORTED, is_open=True)
 
 
 def _call_all(due: set[UUID], waits: Mapping[str, timedelta], now: datetime) -> int:
@@ -90,25 +94,22 @@ def _due(
     if not waiting:
         return []
     stage = {row.pk: row.stage for row in waiting}
-    known = {
-        (incident, position)
-        for incident, number, position in UrgentCall.objects.filter(incident__in=list(stage)).values_list(
-            "incident", "stage_number", "position"
-        )
-        if number == stage[incident]
-    }
+    called: dict[UUID, set[UUID]] = defaultdict(set)
+    known = UrgentCall.objects.filter(incident__in=list(stage))
+    for incident, number, member in known.values_list("incident", "stage_number", "member"):
+        if number == stage[incident]:
+            called[incident].add(member)
     people = _on_roster({row.township_code for row in waiting}, now)
     found = []
     for row in waiting:
-        # whoever has it already is not called
-        callees = [one for one in people[row.township_code] if one.pk != row.responsible_member_id]
-        calls = [
-            (position, member)
-            for position, member in enumerate(callees[: positions[row.pk]], start=1)
-            if (row.pk, position) not in known
+        # whoever has it, or was called for it, is not called; with another shift others are there
+        already = called[row.pk]
+        callees = [
+            one for one in people[row.township_code] if one.pk not in {*already, row.responsible_member_id}
         ]
+        calls = callees[: max(0, positions[row.pk] - len(already))]
         if calls:
-            found.append((row, calls))
+            found.append((row, list(enumerate(calls, start=len(already) + 1))))
     return found
 
 
