@@ -31,6 +31,7 @@ NEXT: Mapping[str, tuple[str, ...]] = {
     Status.VERIFIED: ("feed_back", "return_visit", "close"),
 }
 BY_STEP = ("review", "whistle", "assist", "feed_back")  # only where a step asks for them
+ANSWERS = {"assist": "submit_assist", "whistle": "report_in"}  # what is asked for, by what answers it
 FAILS = 0.25  # of what is tried at a level that may pass it on; more as long as nobody ever has
 PAPER = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
 
@@ -131,7 +132,7 @@ def _ways(incident: Incident, people: People) -> Iterator[Way]:
     """Everything that takes the matter on now."""
     step = current_step(incident)
     for action in NEXT.get(incident.status, ()):
-        if action in BY_STEP and (step is None or action not in step.actions):
+        if action in BY_STEP and (step is None or not {action, ANSWERS.get(action)} & set(step.actions)):
             continue
         found = _by_whom(incident, people, action)
         if found is not None:

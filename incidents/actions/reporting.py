@@ -37,9 +37,9 @@ from incidents.enums import PartRole, Purpose, Source, Status
 from incidents.models import Category, Incident, Part, Party, Requester, Stage, Transition
 from incidents.models.incident import TREND_FORECAST
 from incidents.models.time import TOTAL_NUMBER
-from incidents.permissions.steps import step_rule
+from incidents.permissions.steps import step_of, step_rule
 from incidents.steps import REPORT, level_of
-from incidents.workflow import ProcedureSpec
+from incidents.workflow import TRANSITIONS, ProcedureSpec
 from members.actions import tell
 from members.enums import MessageKind
 from members.models import Appointment, Member
@@ -120,14 +120,7 @@ def report(
             if parties:
                 Party.objects.bulk_create(party_rows(incident, parties, user))
             if escalate:
-                perform(
-                    user=user,
-                    incident=incident,
-                    action="escalate",
-                    on_behalf_of=on_behalf_of,
-                    channel=channel,
-                    reason=_("Passed up with the report."),
-                )
+                _pass_up(incident, user, person, on_behalf_of=on_behalf_of, channel=channel)
     except (DomainError, IntegrityError):
         found = replay_of(Incident, "reporter_user", user, client_uuid, body_hash)
         if found is None:
@@ -135,6 +128,15 @@ def report(
             raise
         return Outcome(Incident.objects.for_list().get(pk=found.pk), replayed=True)
     return Outcome(incident)
+
+
+def _pass_up(incident: Incident, user: User, person: Any, **entry: Any) -> None:
+    """At once to the level above; first taken in, where the procedure passes on only what was."""
+    step = step_of(person, incident, TRANSITIONS["escalate"])
+    if step is not None and "escalate" in step.then and "accept" in step.by:
+        perform(user=user, incident=incident, action="accept", **entry)
+    reason = _("Passed up with the report.")
+    perform(user=user, incident=incident, action="escalate", reason=reason, **entry)
 
 
 def _receive(incident: Incident, user: User, person: Any, happened_at: datetime | None) -> None:

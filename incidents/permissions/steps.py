@@ -14,6 +14,7 @@ from grids.querysets import holds, next_code
 from incidents.enums import Status
 from incidents.models import Incident
 from incidents.steps import (
+    CLOSE,
     DEPARTMENT,
     MAIN,
     PAPERS,
@@ -106,15 +107,21 @@ def _taken(incident: Incident) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def stands_at(user: User, incident: Incident, level: str, verbs: tuple[str, ...]) -> bool:
-    """Whether the user works at this level of the matter's place. A level that is not one of the tree decides nothing."""
+    """Whether the user works at this level of the matter's place, or in some department. Any other level that is not one
+    of the tree decides nothing. Where nobody is, whoever answers for the place does, and the unit that accepted it."""
+    if level == DEPARTMENT:
+        return bool(standing_of(user).departments)
     code = place_at(level, str(incident.grid_id))
     if code is None or any(holds(user, verb, code, exactly=True) for verb in verbs):
         return True
     member = standing_of(user).member
     if member is None or not any(holds(user, verb, code) for verb in verbs):
         return False
-    held = Appointment.objects.responsible(grid=code)  # nobody there: whoever answers for it
-    return held is not None and held.member_id == member.pk
+    held = Appointment.objects.responsible(grid=code)
+    if held is None or held.member_id == member.pk:
+        return held is not None
+    acceptor = str(incident.acceptor_grid_id or "")
+    return held.post.grid_id != code and any(holds(user, verb, acceptor, exactly=True) for verb in verbs)
 
 
 def step_of(user: User, incident: Incident, move: Move) -> StepSpec | None:
@@ -173,10 +180,11 @@ def _not_named(user: User, incident: Incident, move: Move) -> DomainError | None
         text = _("“%(step)s” is taken by %(actor)s.") % {"step": bound[0].name, "actor": bound[0].actor}
         return Forbidden(text, code="not_this_actor", rule=step_rule(incident, bound[0]))
     own = [step for step in at_levels(steps, _here(incident)) if _at_unit(step)]
-    sent = incident.is_sent and not {UNIT, DEPARTMENT} & {step.level for step in own}
-    if (
-        move.name in MAIN and own and not sent
-    ):  # what was sent down is done there, whatever the level does by itself
+    # What was sent down is done there, whatever the level does by itself; and where no step hands a result in, one may be
+    # handed in wherever the matter has come back to.
+    free = incident.is_sent and not {UNIT, DEPARTMENT} & {step.level for step in own}
+    free = free or (move.name == "submit_result" and not naming(steps, move.name))
+    if move.name in MAIN and own and not free:
         text = _("The procedure has “%(step)s” here.") % {"step": own[0].name}
         return Conflict(text, code="not_in_procedure", rule=step_rule(incident, own[0]))
     return None
@@ -276,6 +284,17 @@ def people_to_name(incident: Incident, argument: str) -> AppointmentQuerySet:
 
 def may_be_named(incident: Incident, argument: str, member: Member) -> bool:
     return people_to_name(incident, argument).filter(member=member).exists()
+
+
+def ends_handling(incident: Incident, action: str) -> bool:
+    """Whether nothing is left to be handled once the step of this action is taken: only to tell, to visit, to close."""
+    steps = incident.procedure.spec.steps
+    step = next(iter(naming(steps, action)), None)
+    after = following(steps, step) if step is not None else None
+    if after is None:
+        return step is not None and step.on_success == CLOSE
+    later = {Status.VERIFIED, Status.CLOSED}
+    return all(name in TRANSITIONS and later.issuperset(TRANSITIONS[name].sources) for name in after.by)
 
 
 def owed_steps(incident: Incident) -> list[StepSpec]:

@@ -30,11 +30,12 @@ def township(walk):
 def test_the_station_solves_what_it_can_at_once(walk, member, station):
     row = walk.report(member, "resident_problem", walk.group)
     assert walk.step(member, row) == "take_up"
+    walk.refused(member, row, "escalate", "step_first", "P5-D14", reason="交服务站办理。")
     walk.act(member, row, "accept")
     walk.act(member, row, "escalate", reason="交服务站办理。")
     assert walk.step(station, row) == "station"
     assert walk.act(station, row, "settle", note="当场办结。")["status"] == "closed"
-    assert walk.steps(station, row) == ["take_up", "station"]
+    assert walk.steps(station, row) == ["take_up", "take_up", "station"]
 
 
 def test_what_the_station_cannot_solve_is_sorted_and_reported_to_the_township(
@@ -52,7 +53,7 @@ def test_what_the_station_cannot_solve_is_sorted_and_reported_to_the_township(
     walk.act(township, row, "submit_result", note="已拨付资金。")
     walk.act(walk.by("乡镇工作人员"), row, "verify")
     walk.finish(township, row)
-    assert walk.steps(township, row) == ["station", "sort", "handle", "handle"]
+    assert walk.steps(township, row) == ["take_up", "take_up", "station", "sort", "handle", "handle"]
 
 
 def test_the_member_takes_up_and_does_not_settle_in_place_of_the_station(walk, member, station):

@@ -10,8 +10,10 @@ from django.utils.translation import gettext_noop
 from grids.enums import Verb
 from grids.querysets import holds
 from incidents.actions.case import Case, Given, MoveFunction
+from incidents.actions.moves.handling import to_follow_up
 from incidents.enums import Card, Status
 from incidents.models import Escalation, Supervision
+from incidents.permissions.steps import ends_handling
 from members.enums import MessageKind
 
 APPROVED = gettext_noop("%(number)s is approved: %(heading)s")
@@ -32,9 +34,20 @@ def _review(case: Case, given: Given) -> None:
 
 
 def _approve(case: Case, given: Given) -> None:
+    """Where the procedure has nothing left to handle, the approval is the result of the unit that asked for it."""
+    incident = case.incident
     case.set(approved_at=case.now)
-    case.state(Status.IN_PROGRESS)
     case.news = APPROVED
+    if not ends_handling(incident, "approve"):
+        case.state(Status.IN_PROGRESS)
+        return
+    case.announce([incident.responsible_member], APPROVED)
+    case.set(
+        handler_grid=incident.responsible_grid,
+        handler_department=incident.responsible_department,
+        handler_member=incident.responsible_member,
+    )
+    to_follow_up(case)
 
 
 def _disapprove(case: Case, given: Given) -> None:
