@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Min
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 from kombu import Connection
@@ -94,10 +95,10 @@ def _sweep(facts: dict[str, Any]) -> Problems:
 def _outbox(facts: dict[str, Any]) -> Problems:
     """What is due and not taken speaks of the relay; what waits for its time or its next attempt does not."""
     now = clock.now()
-    waiting = OutboxMessage.objects.filter(sent_at=None, dead_at=None).order_by("next_attempt_at")
-    rows = list(waiting.values_list("created_at", "next_attempt_at")[:100])
-    facts["outbox_age_seconds"] = max((int((now - made).total_seconds()) for made, _due in rows), default=0)
-    if any(now - due > OUTBOX_MAY_WAIT for _made, due in rows):
+    waiting = OutboxMessage.objects.filter(sent_at=None, dead_at=None)
+    oldest = waiting.aggregate(made=Min("created_at"), due=Min("next_attempt_at"))
+    facts["outbox_age_seconds"] = int((now - (oldest["made"] or now)).total_seconds())
+    if now - (oldest["due"] or now) > OUTBOX_MAY_WAIT:
         yield "messages wait in the outbox; is the relay running?"
 
 

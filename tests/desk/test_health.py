@@ -8,6 +8,7 @@ from django.test import Client
 from gridgov import health
 from gridgov.common import clock as gridgov_clock
 from gridgov.common.actions import beat, enqueue
+from gridgov.common.models import OutboxMessage
 
 pytestmark = pytest.mark.django_db
 
@@ -81,3 +82,19 @@ def test_not_ready_with_missing_migrations(broker, monkeypatch):
     monkeypatch.setattr(health, "_migrated", set())
     monkeypatch.setattr(health.MigrationExecutor, "migration_plan", lambda self, targets: [("x", False)])
     assert set(ready()[1]["problems"]) == {"migrations"}
+
+
+def test_the_oldest_message_counts_however_many_are_tried_before_it(client, settings, clock):
+    now = clock("2026-11-23T09:00")
+    made = [
+        OutboxMessage(
+            topic="notice", key=f"k{number}", payload={}, next_attempt_at=now + timedelta(minutes=number)
+        )
+        for number in range(150)
+    ]
+    made.append(
+        OutboxMessage(topic="notice", key="old", payload={}, next_attempt_at=now + timedelta(hours=9))
+    )
+    OutboxMessage.objects.bulk_create(made)
+    OutboxMessage.objects.filter(key="old").update(created_at=now - timedelta(hours=5))
+    assert client.get("/readyz").json()["outbox_age_seconds"] == 5 * 3600
