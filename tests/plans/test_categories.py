@@ -64,6 +64,10 @@ def test_how_late_a_must_report_came_is_shown(number, title, code, office):
     assert "发生至上报用时" in page
     assert "1 小时" in page
     assert "重要" in page
+    untimed = walk.report(walk.by(title, at), code, at, trend_forecast="可能升级。")
+    page = client.get(f"/incidents/{untimed}/").content.decode()
+    assert "发生至上报用时" not in page
+    assert "上报时未写明" in page
 
 
 @pytest.mark.requirement("R3", "R4", "R5", "R6")

@@ -215,7 +215,7 @@ def test_what_a_report_takes_over_rest_is_the_event_only():
 
 
 @pytest.mark.requirement("R72")
-@pytest.mark.parametrize("category", sorted(MUST_REPORT - {"unstable_factor"}))
+@pytest.mark.parametrize("category", sorted(MUST_REPORT))
 def test_parties_are_of_disputes_only(walk, representative, category):
     answer = walk.send(representative, category, walk.deepest, parties=[{"name": "甲某某"}])
     assert (answer.status_code, set(answer.json()["errors"])) == (400, {"parties"})
@@ -227,3 +227,5 @@ def test_a_report_takes_facts_of_the_event_and_nothing_about_persons(walk, repre
     for word in ("person", "profile", "political_standing", "household_register"):
         answer = walk.send(representative, category, walk.deepest, **{word: "x"})
         assert (answer.status_code, set(answer.json()["errors"])) == (400, {word})
+    answer = walk.send(representative, category, walk.deepest, extra={"信教": "是"})
+    assert (answer.status_code, set(answer.json()["errors"])) == (400, {"extra"})
