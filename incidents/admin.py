@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import copy
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django import forms
 from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -17,13 +19,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from gridgov.common.admin import ActionForm as AdminForm
 from gridgov.common.admin import Rows, ScopedAdmin, ScopedInline, is_technical
 from gridgov.common.errors import DomainError
 from gridgov.common.forms import show_refusal
 from grids.admin import TownshipAdmin
-from grids.enums import Verb
-from grids.models import Calendar
-from grids.querysets import OFFICE, URGENT, condition, places_of
+from grids.enums import Kind, Verb
+from grids.models import Calendar, Grid
+from grids.querysets import OFFICE, URGENT, condition, managed_townships, places_of
 from incidents.actions import NewProcedure, discard_draft, keep_draft, publish_draft
 from incidents.forms import ActionForm
 from incidents.models import Category, Incident, Procedure, ProcedureDraft, Transition
@@ -241,16 +244,45 @@ class IncidentAdmin(ScopedAdmin):
         return redirect(f"{reverse('incidents:bulk')}?{urlencode(picked)}")
 
 
+class CategoryForm(AdminForm):
+    code = forms.RegexField(r"^[a-z_]{2,40}$", label=gettext_lazy("code (small letters)"))
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        township = cleaned.get("township") or (self.instance.pk and self.instance.township)
+        procedure = cleaned.get("procedure")
+        if township and procedure and procedure.township_id != township.pk:
+            self.add_error("procedure", _("This procedure is of another township."))
+        return cleaned
+
+
 @admin.register(Category)
 class CategoryAdmin(TownshipAdmin):
-    """Which categories are in use. What they are comes from the plan."""
+    """Which categories are in use, what they are called and by which procedure they go: for what is reported from then on."""
 
+    form = CategoryForm
     list_display = ("name", "code", "kind", "procedure", "must_report", "is_active", "for_grids")
     list_filter = ("kind", "is_active")
     list_select_related = ("procedure",)
     ordering = ("township", "position", "code")
     fields = (*list_display, "is_public", "public_note")
-    readonly_fields = ("name", "code", "kind", "procedure", "must_report")
+
+    def may_add(self, user: Any) -> bool:
+        return True
+
+    def choices(self, user: Any) -> Mapping[str, Rows]:
+        towns = Grid.objects.filter(kind=Kind.TOWNSHIP)
+        procedures = Procedure.objects.filter(is_current=True).order_by("township", "code")
+        if not is_technical(user):
+            own = managed_townships(user)
+            towns, procedures = towns.filter(pk__in=own), procedures.filter(township__in=own)
+        return {"township": towns, "procedure": procedures}
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields if obj else ("township", *self.fields)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("code", "kind") if obj else ()
 
 
 def _way(procedure: Procedure, form: SpecForm) -> Any:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from pydantic import ValidationError as SpecError
 
 from grids.models import Rule, Tier
+from incidents.enums import OnOverdue
 from incidents.models import Procedure
 from incidents.spec_form import ARGUMENT_WORDS, LimitField
 from incidents.steps import CLOSE, REPORT, Steps, StepSpec, problems
@@ -59,6 +60,11 @@ class StepForm(forms.Form):
     on_success = forms.ChoiceField(label=gettext_lazy("If it succeeds"), required=False)
     on_failure = forms.ChoiceField(label=gettext_lazy("If it does not"), required=False)
     limit = LimitField(label=gettext_lazy("Limit"))
+    on_overdue = forms.ChoiceField(
+        label=gettext_lazy("When it is late"),
+        choices=[("", gettext_lazy("as the procedure says")), *OnOverdue.choices],
+        required=False,
+    )
     parallel = forms.BooleanField(label=gettext_lazy("Beside the others, at any time"), required=False)
     owed = forms.BooleanField(label=gettext_lazy("Must be done before closing"), required=False)
     important = forms.BooleanField(label=gettext_lazy("Makes the matter an important one"), required=False)
@@ -122,7 +128,7 @@ def _said(form: StepForm) -> dict[str, Any]:
     for name in MANY:  # the order in which they are offered says nothing
         if set(typed[name]) == set(before.get(name, ())):
             typed[name] = before.get(name, [])
-    return {"on_overdue": before.get("on_overdue"), **typed}
+    return {**typed, "on_overdue": typed["on_overdue"] or None}
 
 
 StepForms: Any = forms.formset_factory(StepForm, formset=StepsForm, extra=1, can_delete=True, can_order=True)

@@ -6,7 +6,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from gridgov.common.models import User
+from gridgov.common.models import AuditEvent, User
+from gridgov.plans.actions import load_plan
 from incidents.models import Category, Incident, Procedure, Transition
 from members.actions import change_role
 from members.models import Role
@@ -232,17 +233,50 @@ def test_long_list_is_counted_to_a_ceiling(client, town, monkeypatch):
     assert page.context["cl"].paginator.more
 
 
-def test_clerk_takes_a_category_out_of_use_and_changes_nothing_else(client, town, other):
+def test_clerk_changes_a_category_for_what_comes_from_then_on(client, town, other):
     login(client, town.clerk)
-    category = town.categories["dispute"]
-    answer = client.post(
-        reverse("admin:incidents_category_change", args=[category.pk]), {"code": "x", "name": "x"}
-    )
-    assert answer.status_code == 302
+    category, fire = town.categories["dispute"], town.categories["fire"]
+    running = incident(town, category="dispute")
+    address = reverse("admin:incidents_category_change", args=[category.pk])
+    form = {
+        "code": "x",
+        "kind": "hazard",
+        "name": "邻里纠纷",
+        "procedure": fire.procedure_id,
+        "must_report": "on",
+    }
+    assert client.post(address, form).status_code == 302
     category.refresh_from_db()
-    assert (category.is_active, category.code, category.name) == (False, "dispute", "矛盾纠纷")
-    foreign = reverse("admin:incidents_category_change", args=[other.categories["dispute"].pk])
-    assert client.post(foreign, {}).status_code == 404
+    said = (category.code, category.kind, category.name, category.procedure, category.must_report)
+    assert said == ("dispute", "dispute", "邻里纠纷", fire.procedure, True)
+    assert not category.is_active  # not ticked
+    running.refresh_from_db()
+    assert (running.procedure, running.important) != (fire.procedure, True)
+    assert AuditEvent.objects.filter(kind="settings").exists()
+    theirs = other.categories["dispute"]
+    answer = client.post(address, form | {"procedure": theirs.procedure_id})
+    assert "procedure" in answer.context["adminform"].form.errors
+    foreign = reverse("admin:incidents_category_change", args=[theirs.pk])
+    assert client.post(foreign, form).status_code == 404
+
+
+def test_clerk_adds_a_category_of_the_own_township(client, town, other):
+    login(client, town.clerk)
+    address = reverse("admin:incidents_category_add")
+    procedure = town.categories["request"].procedure
+    form = {
+        "township": town.code, "code": "street_lights", "name": "路灯报修", "kind": "request",
+        "procedure": procedure.pk, "is_active": "on", "for_grids": "on",
+    }  # fmt: skip
+    assert client.post(address, form).status_code == 302
+    made = Category.objects.get(township=town.code, code="street_lights")
+    assert made.procedure == procedure
+    for wrong in ({"code": "街灯"}, {"code": "street_lights"}, {"township": other.code}, {"procedure": ""}):
+        assert client.post(address, form | {"code": "other_one"} | wrong).status_code == 200
+    assert Category.objects.filter(name="路灯报修").count() == 1
+    changes = load_plan(plan=6, township_code=town.code)
+    assert Category.objects.filter(pk=made.pk, name="路灯报修").exists()
+    assert not changes.updated
 
 
 def test_procedures_are_only_read(client, town):

@@ -331,7 +331,7 @@ ROUTES: Mapping[str, Route] = {
     **_of_a_model("members/role", "role", "TECHNICAL", "TECHNICAL", changes="TECHNICAL", saved=302),
     **_of_a_model("incidents/incident", "incident", "MANAGERS", "MANAGES"),
     "admin/incidents/incident/<uuid:pk>/act/<slug:action>/": acting("405 MANAGERS / 405 STAFF / 404"),
-    **_of_a_model("incidents/category", "category", "SETTERS", "SETTINGS", changes="SETTINGS", saved=302),
+    **_of_a_model("incidents/category", "category", "SETTERS", "SETTINGS", adds="SETTERS", changes="SETTINGS"),
     "admin/incidents/procedure/<int:pk>/publish/": route("200 SETTINGS / 404", "200 SETTINGS / 404", "procedure"),
     **_of_a_model("incidents/webhooktarget", "webhook", "SETTERS", "SETTINGS", adds="SETTERS", changes="SETTINGS"),
     **_of_a_model("incidents/delivery", "delivery", "SETTERS", "SETTINGS"),
