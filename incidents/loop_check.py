@@ -174,7 +174,7 @@ class _Derived(NamedTuple):
 def _derived_due(wanted: dict[UUID, tuple[int, str]]) -> dict[UUID, list[_Derived]]:
     """Incident -> what the ledgers of its running stage and of the whole matter say. `wanted`: its stage and township."""
     found: dict[UUID, list[_Derived]] = defaultdict(list)
-    for ledger in ledgers(Stage.objects.filter(incident__in=list(wanted))):
+    for ledger in ledgers(Stage.objects.filter(is_void=False, incident__in=list(wanted))):
         if ledger.number in {TOTAL_NUMBER, wanted[ledger.incident][0]}:
             found[ledger.incident].append(_due_of(ledger))
     return found

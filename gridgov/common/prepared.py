@@ -53,7 +53,8 @@ class Statement:
         known = PREPARED.setdefault(session, set())
         if self.name not in known:
             # Not through Django's cursor: what a request asks is counted, this belongs to the session.
-            with session.cursor() as cursor:
+            connection.validate_no_broken_transaction()
+            with connection.wrap_database_errors, session.cursor() as cursor:
                 cursor.execute(f"PREPARE {self.name} AS {self.numbered}")
             known.add(self.name)
         values = ", ".join(["%s"] * self.values)
@@ -66,7 +67,6 @@ class _Built(NamedTuple):
     statement: Statement
     parameters: Sequence[Any]  # of the first asking, with stand-ins
     places: Sequence[tuple[int, int]]  # (position among the parameters, which value stands there)
-    converters: WeakKeyDictionary[Any, Any]  # connection -> how its values become Python's
 
 
 class Prepared(Generic[Row]):
@@ -104,11 +104,11 @@ class Prepared(Generic[Row]):
 
 
 def _converters(built: _Built, compiler: Any, columns: Any) -> Any:
-    """The columns are the same at every asking."""
-    found = built.converters.get(compiler.connection)
-    if found is None:
-        found = built.converters[compiler.connection] = type(compiler).get_converters(compiler, columns)
-    return found
+    """How the values become Python's: the columns are the same at every asking. Kept with the connection, whose own they are."""
+    known = vars(compiler.connection).setdefault("gridgov_converters", {})
+    if built.compiler not in known:
+        known[built.compiler] = type(compiler).get_converters(compiler, columns)
+    return known[built.compiler]
 
 
 def _build(build: Callable[..., QuerySet[Any]], values: Sequence[Any]) -> _Built:
@@ -133,7 +133,7 @@ def _build(build: Callable[..., QuerySet[Any]], values: Sequence[Any]) -> _Built
         sql = _with_constants(sql, parameters, dict(places), connection)
         parameters = [parameters[position] for position, _number in places]
         places = [(position, number) for position, (_before, number) in enumerate(places)]
-    return _Built(rows, compiler, Statement(sql), tuple(parameters), places, WeakKeyDictionary())
+    return _Built(rows, compiler, Statement(sql), tuple(parameters), places)
 
 
 def _with_constants(sql: str, parameters: Sequence[Any], open_places: Container[int], connection: Any) -> str:

@@ -119,12 +119,11 @@ class Clocks:
         self.set(stage=stage.number, last_stage=stage.number)
         self.set_due(stage.due_at)
 
-    def is_untouched(self) -> bool:
-        """Whether the clock still runs that began with the report: never late, paused or extended."""
+    def is_first_run(self) -> bool:
+        """Whether the clock runs that began with the report, and was never late."""
         incident = self.incident
-        if incident.stage != 1 or incident.last_stage != 1 or incident.is_late:
-            return False
-        return not ClockEvent.objects.filter(stage__incident=incident).exists()
+        told = Escalation.objects.filter(incident=incident, stage_number=incident.stage)
+        return incident.stage == 1 and not told.exists()
 
     def follow_procedure(self) -> None:
         """The limits of the matter's procedure, which has become another one: of the whole from the report; of its first
@@ -163,7 +162,7 @@ class Clocks:
         return stage if limit else None
 
     def _count_with(self, stage: Stage, limit: Limit | None, **values: Any) -> None:
-        """A clock that nothing has happened to, with another limit."""
+        """A clock with another limit; what was taken back of its ledger stays taken back."""
         self.alter(
             stage,
             limit_n=limit.n if limit else None,
@@ -171,7 +170,7 @@ class Clocks:
             calendar_key=self.reckoned.key if limit else "",
             **values,
         )
-        self.alter(stage, due_at=stage.derived_from([]).at if limit else None)
+        self.alter(stage, due_at=stage.derived().at if limit else None)
 
     def failed_limit(self) -> Limit | None:
         """A unit without a limit of its own that takes over from one that was late has the limit that was missed; where that

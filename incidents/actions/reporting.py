@@ -174,7 +174,7 @@ def _receive(incident: Incident, user: User, person: Any, happened_at: datetime 
     leaders = leaders_told(incident)
     data = step_of_report(incident) | ({"told": [str(held.post) for held in leaders]} if leaders else {})
     _first_row(incident, user, happened_at, standing_of(user).member if for_other else None, data)
-    helpers = [holders[code].member for code in helping if code in holders]
+    helpers = list(dict.fromkeys(holders[code].member for code in helping if code in holders))
     _parts(incident, reporter, helpers)
     collect_waiting(user=user, incident=incident)
     _tell(incident, reporter, [*helpers, *(held.member for held in leaders)])

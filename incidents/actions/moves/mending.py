@@ -26,13 +26,36 @@ from incidents.enums import PartRole, Status
 from incidents.models import Incident, Procedure
 from incidents.models.incident import TREND_FORECAST
 from incidents.permissions.conditions import may_merge
-from incidents.permissions.steps import done_steps, step_rule
+from incidents.permissions.steps import step_rule
 from incidents.querysets import last_step
-from incidents.steps import REPORT, naming
-from incidents.workflow import MERGED_IN, STAGE_STANDS, TAKEN_OUT, WITH_MAIN
+from incidents.steps import REPORT
+from incidents.workflow import (
+    CALLED,
+    JOIN,
+    MERGED_IN,
+    PARTIES,
+    PHONE_REPORT,
+    STAGE_STANDS,
+    TAKEN_OUT,
+    WITH_MAIN,
+    YEAR_IMPORTED,
+)
 from members.enums import MessageKind
 from members.models import Appointment
 
+# What may have happened to a matter on which nobody began.
+NO_WORK = {
+    REPORT,
+    "accept",
+    "correct",
+    "add_note",
+    PARTIES,
+    JOIN,
+    PHONE_REPORT,
+    CALLED,
+    "remind",
+    YEAR_IMPORTED,
+}
 CORRECTED = ("title", "category", "grid", "address", TREND_FORECAST)
 MERGED = gettext_noop("%(number)s was merged with another matter: %(heading)s")
 UNMERGED = gettext_noop("%(number)s is a matter of its own again: %(heading)s")
@@ -134,10 +157,16 @@ def _correct(case: Case, given: Given) -> dict[str, Any]:
         "before": {name: before[name] for name in changed},
         "after": {name: after[name] for name in changed},
     }
-    if category is not None and category.procedure.code != incident.procedure.code and _nobody_began(case):
-        data["before"]["procedure"] = incident.procedure.name
-        data |= _begin_anew(case, category.procedure)
-        data["after"]["procedure"] = incident.procedure.name
+    if (
+        "category" in changed
+        and given["category"].procedure.code != incident.procedure.code
+        and _nobody_began(case)
+    ):
+        former = incident.procedure
+        begun = _begin_anew(case, given["category"].procedure)
+        if begun is not None:
+            data |= begun
+            data["before"]["procedure"], data["after"]["procedure"] = former.name, incident.procedure.name
     return data
 
 
@@ -146,29 +175,33 @@ def _as_it_is(incident: Incident, name: str) -> Any:
 
 
 def _nobody_began(case: Case) -> bool:
-    """It was reported, perhaps accepted; no step of its procedure was taken, nobody passed it on or asked others."""
+    """It was reported, perhaps accepted, corrected or talked about; what was taken back does not count."""
     incident = case.incident
-    if incident.status not in (Status.REPORTED, Status.ACCEPTED) or incident.is_assisted:
+    if incident.status not in (Status.REPORTED, Status.ACCEPTED) or not case.is_first_run():
         return False
-    reports = {step.code for step in naming(incident.procedure.spec.steps, REPORT)}
-    return done_steps(incident) <= reports and case.is_untouched()
+    return set(incident.history.standing().values_list("action", flat=True)) <= NO_WORK
 
 
-def _begin_anew(case: Case, procedure: Procedure) -> dict[str, Any]:
-    """As if it had been reported as what it is: with whoever receives that, within its limits, told to whom it is told."""
-    incident = case.incident
+def _begin_anew(case: Case, procedure: Procedure) -> dict[str, Any] | None:
+    """As if it had been reported as what it is: with whoever receives that, within its limits, told to whom it is told. None:
+    its report has to say what a correction cannot add, so that the matter stays with its own procedure."""
+    incident, former = case.incident, case.incident.procedure
     case.set(procedure=procedure)
-    vars(incident).pop("clauses", None)
     missing = list(missing_of_report(incident))
+    if any(name not in CORRECTED for name, _step in missing):
+        case.set(procedure=former)
+        return None
+    vars(incident).pop("clauses", None)
     if missing:
-        errors = {
-            name if name in CORRECTED else "category": [
-                _("This is needed for “%(action)s”.") % {"action": step.name}
-            ]
-            for name, step in missing
-        }
-        text = _("Something is missing or not right.")
-        raise Invalid(text, code="invalid_arguments", errors=errors, rule=step_rule(incident, missing[0][1]))
+        raise Invalid(
+            _("Something is missing or not right."),
+            code="invalid_arguments",
+            errors={
+                name: [_("This is needed for “%(action)s”.") % {"action": step.name}]
+                for name, step in missing
+            },
+            rule=step_rule(incident, missing[0][1]),
+        )
     if procedure.spec.important:
         case.set(important=True)
     unit_code = first_unit(incident)
@@ -179,11 +212,12 @@ def _begin_anew(case: Case, procedure: Procedure) -> dict[str, Any]:
     case.follow_procedure()
     helping = helper_codes(incident, unit_code)
     holders = Appointment.objects.responsible_for_all(helping)
-    helpers = [holders[code].member for code in helping if code in holders]
+    helpers = list(dict.fromkeys(holders[code].member for code in helping if code in holders))
     for member in helpers:
         take_part(case, PartRole.HELPER, member)
     leaders = leaders_told(incident)
-    case.announce([*helpers, *(held.member for held in leaders)], ARRIVED, MessageKind.ARRIVED)
+    hear = [incident.responsible_member, *helpers, *(held.member for held in leaders)]
+    case.announce(hear, ARRIVED, MessageKind.ARRIVED)
     told = {"told": [str(held.post) for held in leaders]} if leaders else {}
     return step_of_report(incident) | told
 
