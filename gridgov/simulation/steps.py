@@ -70,9 +70,8 @@ def _settle(matter: Matter, user: User, dice: random.Random) -> Step:
 
 
 def _hand_over(incident: Incident, people: People, dice: random.Random) -> Step | None:
-    others = [
-        g for g in people.groups if g.village_code == incident.village_code and g.code != incident.grid_id
-    ]
+    here = {incident.grid_id, incident.responsible_grid_id}
+    others = [g for g in people.groups if g.village_code == incident.village_code and g.code not in here]
     heads = people.coordinators.get(incident.village_code)
     if not others or not heads:
         return None

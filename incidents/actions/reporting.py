@@ -35,7 +35,7 @@ from incidents.actions.result import Outcome, entry_errors, replay_of
 from incidents.actions.webhooks import tell_outside
 from incidents.enums import PartRole, Purpose, Source, Status
 from incidents.models import Category, Incident, Part, Party, Requester, Stage, Transition
-from incidents.models.incident import ORDER_SAID, TREND_FORECAST
+from incidents.models.incident import MEDIA_URL, ORDER_SAID, TREND_FORECAST
 from incidents.models.time import TOTAL_NUMBER
 from incidents.permissions.steps import step_of, step_rule
 from incidents.steps import REPORT, level_of
@@ -210,7 +210,7 @@ def _check(incident: Incident, on_behalf_of: Member | None, happened_at: datetim
         errors["category"] = [_("This category is not in use here.")]
     if not incident.description:
         errors["description"] = [_("Say what happened.")]
-    if incident.category.must_report and set(incident.extra) - {TREND_FORECAST, ORDER_SAID}:
+    if incident.category.must_report and set(incident.extra) - {TREND_FORECAST, ORDER_SAID, MEDIA_URL}:
         errors["extra"] = [_("A report of this category takes what happened, and no fields beside.")]
     if incident.occurred_at is not None and incident.occurred_at > (happened_at or incident.reported_at):
         errors["occurred_at"] = [_("This lies in the future.")]

@@ -41,6 +41,7 @@ REPEATED = ("status", "is_open", "is_late", *MARKS)  # on each part too, and kep
 # What gridgov itself keeps in `extra`: how a matter may develop, and the figure of what a superior body's last list said,
 # so that corrections made here outlive the next one. A client's own fields have other names.
 TREND_FORECAST, ORDER_SAID = "trend_forecast", "order_said"
+MEDIA_URL = "media_url"  # of a report over Open311: where the public shows a picture of it
 
 
 def list_indexes(unit: str, name: str, key: str) -> list[models.Index]:

@@ -168,6 +168,11 @@ def test_a_report_enters_at_the_townships_desk(client, town):
     assert row.extra == {"media_url": "https://a.example.cn/1.jpg"}
 
 
+def test_a_must_report_matter_may_have_a_picture_too(client, town):
+    Category.objects.filter(pk=town.categories["request"].pk).update(must_report=True)
+    assert report(client, media_url="https://a.example.cn/1.jpg")[0] == 201
+
+
 def test_an_address_id_is_the_code_of_a_grid(client, town):
     number = number_of(client, address_string=None, address_id=town.groups[0].code)
     assert Incident.objects.get(number=number).grid_id == town.groups[0].code

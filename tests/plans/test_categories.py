@@ -23,10 +23,11 @@ def test_a_category_is_switched_off_and_on_again_by_the_office(number, code):
     client.force_login(office)
     row = Category.objects.get(township=walk.town.grid, code=code)
     address = f"/admin/incidents/category/{row.pk}/change/"
-    assert client.post(address, {"for_grids": "on", "public_note": ""}).status_code == 302
+    form = {"name": row.name, "procedure": row.procedure_id, "for_grids": "on", "public_note": ""}
+    assert client.post(address, form).status_code == 302
     answer = walk.send(head, code, walk.group)
     assert (answer.status_code, set(answer.json()["errors"])) == (400, {"category"})
-    assert client.post(address, {"is_active": "on", "for_grids": "on", "public_note": ""}).status_code == 302
+    assert client.post(address, form | {"is_active": "on"}).status_code == 302
     assert walk.send(head, code, walk.group).status_code == 201
 
 

@@ -26,6 +26,7 @@ from grids.models import Grid
 from incidents.actions.public import call_of, hashed, report_public
 from incidents.api.open311.rendering import answer, masked
 from incidents.models import Category, PublicRequest, ServiceKey, Transition
+from incidents.models.incident import MEDIA_URL
 
 SPAN = timedelta(days=90)
 MOST = 1000
@@ -321,7 +322,7 @@ def _arguments(given: Mapping[str, str], key: ServiceKey) -> dict[str, Any]:
     asked = (
         {"requester": {"name": name, "phone": phone, "wants_feedback": bool(phone)}} if name or phone else {}
     )
-    extra = {"extra": {"media_url": given["media_url"]}} if given.get("media_url") else {}
+    extra = {"extra": {MEDIA_URL: given[MEDIA_URL]}} if given.get(MEDIA_URL) else {}
     return {
         "description": description,
         "grid": _grid(unit, key),
