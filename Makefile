@@ -40,7 +40,7 @@ pictures: env $(VENV)/.dev ## the README's pictures, of the demo that runs at HO
 bench: env $(VENV)/.dev ## ratios to a floor measured in the same run (SCALE=full for the full figures)
 	@exec $(BIN)/python -m benchmarks
 
-chaos: env $(VENV)/.dev ## the proofs at their full figures, hours (PROOF=machine, races, storm, clock, kills, repeats or beats for one of them)
+chaos: env $(VENV)/.dev ## the proofs at their full figures, hours (PROOF=machine, plans, races, storm, clock, kills, repeats or beats for one of them)
 	@exec $(BIN)/python -m tests.chaos $(PROOF)
 
 lint: $(VENV)/.dev ## ruff, import contracts, templates

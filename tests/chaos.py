@@ -19,6 +19,7 @@ PROOFS = {
         {"GRIDGOV_MACHINE_EXAMPLES": "100", "GRIDGOV_MACHINE_STEPS": "200"},
         ["tests/incidents/test_state_machine.py"],
     ),
+    "plans": ({"GRIDGOV_PLAN_EXAMPLES": "200"}, ["tests/plans/test_any_plan.py"]),
     "races": (
         {"GRIDGOV_RACE_PAIRS": "10000", "GRIDGOV_RACE_TENS": "1000"},
         ["tests/incidents/test_races.py"],
