@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Min, Q
 from django.utils.translation import gettext_noop
 
@@ -88,7 +88,7 @@ def _followed(one: _Leaning | UUID, year: int, keys: dict[str, str]) -> bool | N
         return None
     try:
         return _reckon_until_done(one, year, keys)
-    except (ValueError, DomainError) as error:
+    except (ValueError, DomainError, IntegrityError) as error:
         put_aside(FOLLOWING, one.incident.pk, error)
         return None
 
@@ -171,6 +171,8 @@ def _first_day(ids: Sequence[UUID], year: int) -> date:
 def _is_moved(stage: Stage, year: int) -> bool:
     """Whether days of the December before, which the year's table has, move a clock that ends in it."""
     if stage.due_at is None or stage.due_at >= clock.start_of(date(year, 1, 1)):
+        return False
+    if not stage.calendar.follows_holidays:  # of urgent matters: it runs through all days
         return False
     key = completed(stage.calendar_key, township_code=stage.township_code, year=year)
     return stage.derived(WorkingTime.objects.under(key)).at != stage.due_at

@@ -6,7 +6,7 @@ import pytest
 
 from gridgov.common.models import OutboxMessage, SetAside
 from grids.actions import SpecialDay, import_year
-from incidents.actions import call_next, follow_years, sweep_assisting
+from incidents.actions import NewProcedure, call_next, follow_years, publish_procedures, sweep_assisting
 from incidents.loop_check import breaches
 from incidents.models import ClockEvent, Incident, Stage, UrgentCall
 from members.actions import enter_shifts, forget_channels
@@ -16,6 +16,14 @@ from tests.incidents.acting import do
 from tests.incidents.test_due import at, limited
 
 DAYS = {"unit": "working_days"}
+
+
+def under(town, **data):
+    """The category `request` by a procedure with these settings, limits among them."""
+    procedure = town.categories["request"].procedure
+    data = {**procedure.data, **data}
+    publish_procedures(township=town.grid, procedures=[NewProcedure(procedure.code, "x", data)])
+    town.categories["request"].refresh_from_db()
 
 
 def again(matter):
@@ -108,3 +116,15 @@ def test_late_assisting_is_told_through_the_channels(town, new, clock, important
     assert sent.exists()
     waits = {row.next_attempt_at > at("2026-11-23T22:00") for row in sent}
     assert waits == {not important}  # what is urgent does not wait for the morning
+
+
+def test_an_urgent_clock_runs_through_the_holidays_of_december(town, new, clock):
+    under(town, calendar="urgent", limits={"group": {"n": 48, "unit": "working_hours"}})
+    clock("2026-12-29T10:00")
+    matter = new()
+    assert matter.due_at == at("2026-12-31T10:00")
+    days = [SpecialDay(date(2026, 12, 31), working=False, name="元旦")]
+    days += [SpecialDay(date(2027, 1, day), working=False, name="元旦") for day in (1, 2)]
+    import_year(township_code=town.code, year=2027, days=days)
+    assert again(matter).due_at == at("2026-12-31T10:00")
+    assert not ClockEvent.objects.filter(stage__incident=matter).exists()
