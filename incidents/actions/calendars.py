@@ -15,6 +15,7 @@ from django.utils.translation import gettext_noop
 from gridgov.common import clock
 from gridgov.common.batches import put_aside
 from gridgov.common.errors import Conflict, DomainError
+from gridgov.common.models import SetAside
 from gridgov.common.worktime import Entry, Kind, Limit, derive, is_late
 from grids.actions import completed
 from grids.models import CalendarDay, CalendarYear, WorkingTime
@@ -34,7 +35,7 @@ CARD_MOVED = gettext_noop(
     "%(number)s: by the holidays of %(year)s to be acted on by %(after)s instead of %(before)s: %(heading)s"
 )
 AT_ONCE = 200
-FOLLOWING = "follow-years"
+FOLLOWING = "follow-year-"  # and the year: of what was put aside
 TRIES = 5
 
 
@@ -50,7 +51,7 @@ def follow_years(*, batch: int = AT_ONCE) -> int:
         moved += found
         if whole:
             CalendarYear.objects.filter(pk=row.pk).update(followed_at=clock.now())
-    return moved
+    return moved + _try_again()
 
 
 def _follow(township_code: str, year: int, batch: int) -> tuple[int, bool]:
@@ -69,8 +70,8 @@ def _follow(township_code: str, year: int, batch: int) -> tuple[int, bool]:
         after = ids[-1]
 
 
-def _each(ids: Sequence[UUID], year: int) -> Iterator[_Leaning | UUID]:
-    """Those that lean on the year; where one cannot even be read, its id, and the others one by one."""
+def _each(ids: Sequence[UUID], year: int) -> Iterator[_Leaning]:
+    """Those that lean on the year; where one cannot even be read it is put aside, and the others are taken one by one."""
     try:
         yield from _leaning(ids, year)
     except ValueError:
@@ -78,19 +79,27 @@ def _each(ids: Sequence[UUID], year: int) -> Iterator[_Leaning | UUID]:
             try:
                 yield from _leaning([pk], year)
             except ValueError as error:
-                put_aside(FOLLOWING, pk, error)
-                yield pk
+                put_aside(f"{FOLLOWING}{year}", pk, error)
 
 
-def _followed(one: _Leaning | UUID, year: int, keys: dict[str, str]) -> bool | None:
+def _followed(one: _Leaning, year: int, keys: dict[str, str]) -> bool | None:
     """What is wrong with one matter is noted and keeps no other from its right deadline."""
-    if not isinstance(one, _Leaning):
-        return None
     try:
         return _reckon_until_done(one, year, keys)
     except (ValueError, DomainError, IntegrityError) as error:
-        put_aside(FOLLOWING, one.incident.pk, error)
-        return None
+        put_aside(f"{FOLLOWING}{year}", one.incident.pk, error)
+        return False
+
+
+def _try_again() -> int:
+    """What was put aside and whose time has come; what fails again waits longer."""
+    moved, now = 0, clock.now()
+    for row in SetAside.objects.filter(work__startswith=FOLLOWING, retry_at__lte=now):
+        year = int(row.work.removeprefix(FOLLOWING))
+        still_open = list(Incident.objects.open().filter(pk=row.key).values_list("pk", flat=True))
+        moved += sum(bool(_followed(one, year, {})) for one in _each(still_open, year))
+        SetAside.objects.filter(pk=row.pk, retry_at__lte=now).delete()
+    return moved
 
 
 def _reckon_until_done(found: _Leaning, year: int, keys: dict[str, str]) -> bool | None:

@@ -6,6 +6,7 @@ import pytest
 
 from gridgov.common.models import OutboxMessage, SetAside
 from grids.actions import SpecialDay, import_year
+from grids.models import CalendarYear
 from incidents.actions import NewProcedure, call_next, follow_years, publish_procedures, sweep_assisting
 from incidents.loop_check import breaches
 from incidents.models import ClockEvent, Incident, Stage, UrgentCall
@@ -52,16 +53,23 @@ def test_one_matter_that_cannot_be_reckoned_keeps_no_other_from_its_holidays(tow
     import_year(township_code=town.code, year=2027, days=days)
     assert again(healthy).due_at == at("2027-01-08T09:00")
     assert SetAside.objects.get().key == str(broken.pk)
+    assert CalendarYear.objects.get(
+        calendar=town.code, year=2027
+    ).followed_at  # the township is not looked through again
+    clock("2026-12-30T09:10")
+    assert follow_years() == 0
+    assert SetAside.objects.get().times == 2
     ClockEvent.objects.filter(stage=stage).delete()
+    clock("2026-12-30T10:00")
     assert follow_years() == 1
+    assert not SetAside.objects.exists()
     assert again(broken).due_at == at("2027-01-08T09:00")
 
 
 def test_a_years_table_moves_what_ends_on_its_december_days(town, new, clock):
     limited(town, group={"n": 2, **DAYS})
     clock("2026-12-29T10:00")
-    hit, before = new(), new()
-    before = do(before, town.worker, "accept")
+    hit = new()
     assert hit.due_at == at("2026-12-31T10:00")
     days = [SpecialDay(date(2026, 12, 31), working=False, name="元旦")]
     days += [SpecialDay(date(2027, 1, day), working=False, name="元旦") for day in (1, 2)]
