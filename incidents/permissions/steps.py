@@ -99,7 +99,9 @@ def _taken(incident: Incident) -> tuple[frozenset[str], frozenset[str]]:
         for action, data in incident.history.standing().order_by("seq").values_list("action", "data"):
             if action == "reopen":
                 now.clear()
-            if "procedure" in data.get("after", ()):  # corrected: what is named after that is of another one
+            if action == "correct" and "procedure" in data.get(
+                "after", ()
+            ):  # what is named after that is of another one
                 now.clear()
                 ever.clear()
             if data.get("step"):
