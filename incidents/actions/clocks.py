@@ -281,13 +281,12 @@ class Clocks:
         return due
 
     def acted_on(self, told: Escalation, until: datetime | None) -> datetime:
-        """Whoever was told has done something about it: the next level is told after `until`, else after the card's limit anew."""
-        due, key = until, ""
-        if due is None:
-            due, key = (
-                due_at(self.now, self._card_limit(self.current_stage()), self.reckoned.calendar),
-                self.reckoned.key,
-            )
+        """Whoever was told has done something about it: the next level is told after the card's limit anew, or at `until`
+        where that is earlier. Returns when."""
+        due = due_at(self.now, self._card_limit(self.current_stage()), self.reckoned.calendar)
+        key = self.reckoned.key
+        if until is not None and until < due:
+            due, key = until, ""
         self.change_card(told, due, since=self.now, calendar_key=key)
         self.set(escalate_at=due)
         return due

@@ -190,9 +190,10 @@ def test_the_level_told_does_its_duty_by_supervising(town, new, clock):
     clock("2026-11-25T09:05")
     assert sweep() == 1
     assert "已通知的一级未处理" in rising.will_go_up([Place(town.code, "township", False)], hours=200)[0].why
+    clock("2026-11-25T09:30")
     matter = do(matter, town.village_head, "supervise", level="yellow", note="今天去看")
-    assert read(matter).escalate_at == at("2026-11-26T09:05")  # the card's limit anew
-    assert matter.supervisions.get().reply_due == at("2026-11-26T09:05")
+    assert read(matter).escalate_at == at("2026-11-26T09:30")  # the card's limit anew
+    assert matter.supervisions.get().reply_due == at("2026-11-26T09:30")
     assert "已督办" in rising.will_go_up([Place(town.code, "township", False)], hours=200)[0].why
     matter = do(matter, town.village_head, "undo")
     matter = do(
@@ -203,12 +204,13 @@ def test_the_level_told_does_its_duty_by_supervising(town, new, clock):
         note="今天去看",
         reply_due=at("2026-11-30T12:00"),
     )
-    clock("2026-11-30T11:00")
+    assert matter.supervisions.latest("given_at").reply_due == at("2026-11-30T12:00")
+    clock("2026-11-26T09:00")
     assert sweep() == 0
-    clock("2026-11-30T12:05")
+    do(
+        matter, town.village_head, "supervise", level="yellow", note="再给几天"
+    )  # puts nothing off a second time
+    assert read(matter).escalate_at == at("2026-11-26T09:30")
+    clock("2026-11-26T09:35")
     assert sweep() == 1
     assert cards(matter) == [("village", True), ("township", True)]
-    do(
-        matter, town.leader, "supervise", level="red", note="限期办结"
-    )  # above who was told: the township's card stays
-    assert read(matter).escalate_at is not None

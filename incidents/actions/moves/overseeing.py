@@ -61,11 +61,12 @@ def _remind(case: Case, given: Given) -> None:
 
 def _supervise(case: Case, given: Given) -> dict[str, Any]:
     """The unit owes a reply; the matter is not closed before it has come. By whoever was told that it is late this is the duty
-    done: the level above hears of it only if the reply, too, is late."""
+    done, once: the level above hears of it a card's limit later, or when the reply is late."""
     incident, due = case.incident, given.get("reply_due")
     told = _told_of_lateness(case)
     if told is not None:
-        due = case.acted_on(told, due)
+        acted_until = case.acted_on(told, due)
+        due = due or acted_until
     case.make(
         Supervision(
             incident=incident,
@@ -85,11 +86,12 @@ def _supervise(case: Case, given: Given) -> dict[str, Any]:
 
 
 def _told_of_lateness(case: Case) -> Escalation | None:
-    """The card that lies with the level of whoever acts, below the leader's."""
+    """The card that lies with the level of whoever acts, below the leader's, and that nobody has acted on yet: supervising
+    again and again puts nothing off."""
     incident = case.incident
     cards = Escalation.objects.filter(incident=incident, stage_number=incident.stage, settled_at=None)
     last = cards.order_by("-told_at", "-id").first() if incident.is_late else None
-    if last is None or last.is_red:
+    if last is None or last.is_red or last.card_since != last.told_at:
         return None
     told = str(last.told_grid_id)
     return last if any(holds(case.person, verb, told) for verb in (Verb.SUPERVISE, Verb.COORDINATE)) else None
