@@ -247,6 +247,9 @@ class IncidentAdmin(ScopedAdmin):
 class CategoryForm(AdminForm):
     code = forms.RegexField(r"^[a-z_]{2,40}$", label=gettext_lazy("code (small letters)"))
 
+    class Meta:
+        labels = {"township": gettext_lazy("township")}
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         township = cleaned.get("township") or (self.instance.pk and self.instance.township)
