@@ -18,9 +18,9 @@ from grids.querysets import URGENT
 from incidents.enums import Purpose
 from incidents.models import Incident, Procedure, Stage
 from incidents.models.time import TOTAL_NUMBER, limit_of
-from incidents.steps import DEPARTMENT, level_of
+from incidents.steps import DEPARTMENT, level_of, stood_in
 from incidents.workflow import ProcedureSpec, department_rungs, rungs
-from members.models import Department
+from members.models import Appointment, Department
 
 MOST = 50_000  # clocks that are reckoned again, a busy month several times over; of more the newest
 SHOWN = 100
@@ -118,22 +118,25 @@ def _rehearse(change: Change, **which: str) -> Rehearsal:
         reported_at__lt=clock.start_of(last + timedelta(days=1)),
         **which,
     )
-    for incident, stages in _by_chunks(matters):
+    for incident, stages, units in _by_chunks(matters):
         if found.clocks >= MOST:
             found.capped = True
             break
         found.clocks += len(stages)
-        _judge(found, incident, stages, change)
+        _judge(found, incident, stages, change, stood_in(units, str(incident.grid_id)))
     found.differences.sort(key=lambda one: one.late_before == one.late_after)  # what turns late comes first
     del found.differences[SHOWN:]
     found.differences = _named(found.differences)
     return found
 
 
-def _by_chunks(matters: QuerySet[Incident]) -> Iterator[tuple[Incident, list[Stage]]]:
-    """The newest first, each with its clocks and their ledgers; a constant number of queries for each chunk."""
+def _by_chunks(matters: QuerySet[Incident]) -> Iterator[tuple[Incident, list[Stage], frozenset[str]]]:
+    """The newest first, each with its clocks and their ledgers and the units on which its reporter serves today; a constant
+    number of queries for each chunk."""
     rows, after = matters.order_by("-reported_at", "-pk"), Q()
-    rows = rows.only("number", "grid", "township_code", "village_code", "procedure", "reported_at")
+    rows = rows.only(
+        "number", "grid", "township_code", "village_code", "procedure", "reporter", "reported_at"
+    )
     procedures: dict[int, Procedure] = {}
     while found := list(rows.filter(after)[:CHUNK]):
         missing = {row.procedure_id for row in found} - procedures.keys()
@@ -142,23 +145,24 @@ def _by_chunks(matters: QuerySet[Incident]) -> Iterator[tuple[Incident, list[Sta
         stages = Stage.objects.filter(incident__in=list(clocks), is_void=False).order_by("incident", "number")
         for stage in stages.prefetch_related("ledger"):
             clocks[stage.incident_id].append(stage)
+        units = Appointment.objects.serving({row.reporter_id for row in found})
         for row in found:
             row.procedure = procedures[row.procedure_id]  # one object each: its spec is read once
             for stage in clocks[row.pk]:
                 stage.incident = row
-            yield row, clocks[row.pk]
+            yield row, clocks[row.pk], units.get(row.reporter_id, frozenset())
         if len(found) < CHUNK:
             return
         last = found[-1]
         after = Q(reported_at__lt=last.reported_at) | Q(reported_at=last.reported_at, pk__lt=last.pk)
 
 
-def _judge(found: Rehearsal, incident: Incident, stages: list[Stage], change: Change) -> None:
+def _judge(found: Rehearsal, incident: Incident, stages: list[Stage], change: Change, stood: str) -> None:
     if not stages:
         return
     now = incident.procedure.spec
     then = change(_Rules(now, stages[0].calendar)).spec
-    before, after = _receiver(now, incident), _receiver(then, incident)
+    before, after = _receiver(now, incident, stood), _receiver(then, incident, stood)
     arrives = before != after
     passed_up = _passed_up(stages, after) if arrives else None
     checks_elsewhere = now.verify != then.verify
@@ -287,8 +291,6 @@ def _told(stage: Stage, unit: Unit, due: datetime | None, end: datetime, rules: 
     return count
 
 
-def _receiver(spec: ProcedureSpec, incident: Incident) -> str:
+def _receiver(spec: ProcedureSpec, incident: Incident, stood: str) -> str:
     """The unit at which the matter arrives."""
-    if spec.start == "township":
-        return incident.township_code
-    return (spec.start == "village" and incident.village_code) or str(incident.grid_id)
+    return spec.receiver(str(incident.grid_id), village=incident.village_code, stood=stood)

@@ -37,6 +37,7 @@ VALUES: Mapping[tuple[str, str], Any] = {
     ("start", "own"): gettext_lazy("the unit where it is reported"),
     ("start", "village"): gettext_lazy("the village"),
     ("start", "township"): gettext_lazy("the township"),
+    ("start", "reporter"): gettext_lazy("the unit of whoever reports it"),
     ("feedback", "requester"): gettext_lazy("where somebody asked"),
     ("feedback", "none"): gettext_lazy("not needed"),
     ("return_visit", "none"): gettext_lazy("not needed"),

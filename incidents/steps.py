@@ -6,7 +6,7 @@ Pure: no database, no clock. The state graph stays in workflow.py; steps only na
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,7 +17,7 @@ from incidents.enums import OnOverdue
 # A step stands at a level of the tree, or where the matter is: `unit` it was dispatched to, the `acceptor` or above it,
 # `above` the one who handled it. `group` is the first depth below the village, `group2` the next.
 LEVEL = r"^(group[2-6]?|village|township|department|unit|acceptor|above)$"
-DEPARTMENT, UNIT = "department", "unit"
+DEPARTMENT, UNIT, ACCEPTOR = "department", "unit", "acceptor"
 CLOSE = "close"  # as `on_success`: the matter ends here
 # What a level does with a matter; where a procedure has steps of a level, it does there only what they name.
 MAIN = ("settle", "start", "submit_result", "dispatch")
@@ -44,6 +44,8 @@ class StepSpec(BaseModel):
     actor stands at a level in `skip_by` of such a step. `parallel`: beside the others, at any time; `owed`: before the
     matter may be closed (beside the others: once those in `after` were taken). Without `on_success` the next step follows.
     `posts`: titles of posts; only who holds one takes it, and where nobody who is there does, whoever works at the level.
+    `on_failure`: the step that follows when the matter is passed up; one of the same level and of certain posts takes it on
+    within the unit.
     `paper`: what has to be handed in with it, by its title (村两委书面意见); photos and files beside it do not count as that.
     `important`: the matter is an important one from this step on.
     """
@@ -112,6 +114,11 @@ def place_at(level: str, code: str) -> str | None:
     return code[:length] if length else None
 
 
+def stood_in(units: Iterable[str], place: str) -> str:
+    """Which of the units lies on the line of a place, the nearest to it; empty: none."""
+    return max((unit for unit in units if place.startswith(unit)), key=len, default="")
+
+
 def levels_here(steps: Steps, unit: str, *, dispatched: bool) -> tuple[str, ...]:
     """The levels whose steps are taken by a responsible unit of this level."""
     return (UNIT,) if dispatched and any(step.level == UNIT for step in steps) else (unit,)
@@ -136,6 +143,17 @@ def binds(step: StepSpec, unit: str) -> bool:
     has not done is not waited for once the matter has gone past it."""
     first, now = digits(step.level), digits(unit)
     return first is None or now is None or first <= now
+
+
+def within_unit(steps: Steps) -> dict[str, str]:
+    """Step -> the one of the same level to which a matter passes where it fails: the unit keeps it, others of its posts
+    take it on."""
+    named = {step.code: step for step in steps if step.posts and set(MAIN) & set(step.by)}
+    return {
+        step.code: step.on_failure
+        for step in steps
+        if step.on_failure in named and digits(step.level) and named[step.on_failure].level == step.level
+    }
 
 
 def missing_before(

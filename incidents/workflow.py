@@ -265,9 +265,9 @@ class ProcedureSpec(BaseModel):
     """How one kind of matter goes, as data: what a plan (or a township's own copy of it) decides."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    start: str = Field(
-        "own", pattern="^(own|village|township)$"
-    )  # who receives a report; township: must-report matters
+    # who receives a report; township: must-report matters; reporter: the unit of whoever reports it, so that what the
+    # township finds begins there
+    start: str = Field("own", pattern="^(own|village|township|reporter)$")
     helpers: tuple[Kind, ...] = ()  # levels told and kept in sight although they do not answer for it
     important: bool = False
     feedback: str = Field("requester", pattern="^(requester|none)$")  # before closing, where somebody asked
@@ -300,6 +300,12 @@ class ProcedureSpec(BaseModel):
         if wrong:
             raise ValueError("; ".join(wrong))
         return self
+
+    def receiver(self, place: str, *, village: str, stood: str = "") -> str:
+        """The code of the grid that receives a report about a place. `village`: the place's, if it has one; `stood`: where
+        on the line of the place the reporter works, if anywhere there."""
+        first = {"township": place[:9], "village": village, "reporter": stood}.get(self.start)
+        return first or place
 
     def word_for(self, action: str) -> str:
         """What the action is called in this procedure."""

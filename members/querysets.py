@@ -147,6 +147,15 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
                 found[code] = holder
         return found
 
+    def serving(self, members: Iterable[Any]) -> dict[Any, frozenset[str]]:
+        """Member -> the grids on which each works today; one query."""
+        found: dict[Any, set[str]] = {}
+        held = self.current().filter(member__in=members, post__grid__isnull=False)
+        for member, grid, verbs in held.values_list("member", "post__grid", "post__role__permissions"):
+            if Verb.HANDLE in verbs:
+                found.setdefault(member, set()).add(grid)
+        return {member: frozenset(grids) for member, grids in found.items()}
+
     def visible_to(self, user: Any) -> AppointmentQuerySet:
         return self.filter(
             any_of(places_of(user)[Verb.MANAGE], prefix="post__", grid="grid") | Q(member__user=user.pk)

@@ -3,7 +3,7 @@
 import hashlib
 import random
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -120,12 +120,24 @@ def _passed_on(incident: Incident, people: People, dice: random.Random) -> Way |
     step = current_step(incident)
     if step is None or not step.on_failure:
         return None
-    often = 0.8 if (incident.procedure.code, step.on_failure) in people.untaken else FAILS
+    failing = list(_after_failure(incident.procedure.spec.steps, step))
+    new = {code for procedure, code in people.untaken if procedure == incident.procedure.code}
+    often = 0.8 if step.code not in new and any(one.code in new for one in failing) else FAILS
     if dice.random() > often:
         return None
-    target = next(one for one in incident.procedure.spec.steps if one.code == step.on_failure)
+    target = failing[0]
     action = next((name for name in target.by if name in ("escalate", "refer_up")), "escalate")
     return _by_whom(incident, people, action)
+
+
+def _after_failure(steps: Sequence[StepSpec], step: StepSpec) -> Iterator[StepSpec]:
+    """What follows where each step fails, one after the other."""
+    named = {one.code: one for one in steps}
+    seen: set[str] = set()
+    while step.on_failure and step.on_failure not in seen:
+        seen.add(step.on_failure)
+        step = named[step.on_failure]
+        yield step
 
 
 def _ways(incident: Incident, people: People) -> Iterator[Way]:

@@ -4,7 +4,7 @@ import heapq
 import random
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -24,8 +24,8 @@ from gridgov.simulation.steps import Matter, Step, next_step
 from grids.models import Calendar, Grid, Township
 from incidents.actions import answer_feedback, perform, report, sweep
 from incidents.enums import Source, Status
-from incidents.models import Escalation, FeedbackRequest, Incident
-from incidents.steps import REPORT
+from incidents.models import Escalation, FeedbackRequest, Incident, Procedure
+from incidents.steps import REPORT, level_of
 from inspections.actions import record_patrol
 from inspections.models import Patrol
 
@@ -171,7 +171,7 @@ class Work:
             for code, category in self.people.categories.items()
         }
         code = habits.pick(self.dice, shares)
-        grid = habits.one_of(self.dice, self.people.walked)
+        grid = habits.one_of(self.dice, self._places(self.people.categories[code].procedure))
         matter = habits.one_of(self.dice, matters.of(code, self.people.categories[code].kind))
         source = habits.pick(self.dice, {Source.RESIDENT: 60, Source.BELOW: 32, Source.ABOVE: 8})
         worker = self.people.worker(grid)
@@ -200,9 +200,15 @@ class Work:
         )
         self._arrived(Matter(outcome.incident, asked="requester" in values))
 
+    def _places(self, procedure: Procedure) -> Sequence[Grid]:
+        """Where it happens; as long as steps were never taken, where these are taken."""
+        untaken = self.people.untaken
+        levels = {step.level for step in procedure.spec.steps if (procedure.code, step.code) in untaken}
+        return [grid for grid in self.people.walked if level_of(grid.code) in levels] or self.people.walked
+
     def _attention(self, procedure: str) -> int:
         """A procedure of which some step was never taken comes up more often."""
-        return 3 if any(code == procedure for code, _step in self.people.untaken) else 1
+        return 5 if any(code == procedure for code, _step in self.people.untaken) else 1
 
     def _order_number(self, township_code: str) -> str:
         """The next of the county's numbers, whichever run of the simulation gave the last."""

@@ -6,22 +6,32 @@ Asked when it arrives, and again when it turns out to be of another category bef
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from grids.enums import Kind
 from grids.querysets import lineage
 from incidents.models import Incident, Requester
 from incidents.models.incident import TREND_FORECAST
-from incidents.steps import REPORT, StepSpec, naming, place_at
+from incidents.steps import REPORT, StepSpec, digits, naming, place_at, stood_in
 from members.enums import RoleCode
 from members.models import Appointment
+from members.querysets import standing_of
 
 
-def first_unit(incident: Incident) -> str:
-    """Who receives the report: the township, the village, or the grid named, which may lie above both."""
-    start = incident.procedure.spec.start
-    if start == "township":
-        return incident.township_code
-    return (start == "village" and incident.village_code) or str(incident.grid_id)
+def stood_at(incident: Incident, reporter: Any) -> str:
+    """Where on the line of the place the reporter works, the nearest first; empty: nowhere there, or the procedure does not
+    ask."""
+    spec = incident.procedure.spec
+    if spec.start != "reporter" and not naming(spec.steps, REPORT):
+        return ""
+    return stood_in(standing_of(reporter).units, str(incident.grid_id))
+
+
+def first_unit(incident: Incident, stood: str) -> str:
+    """Who receives the report: the township, the village, the reporter's own unit, or the grid named, which may lie above
+    them all."""
+    spec = incident.procedure.spec
+    return spec.receiver(str(incident.grid_id), village=incident.village_code, stood=stood)
 
 
 def helper_codes(incident: Incident, unit_code: str) -> list[str]:
@@ -45,10 +55,14 @@ def leaders_told(incident: Incident) -> list[Appointment]:
     return list(found.select_related("member", "post__grid", "post__department").order_by("id"))
 
 
-def step_of_report(incident: Incident) -> dict[str, str]:
-    """Which step the report is, as its row in the history names it."""
+def step_of_report(incident: Incident, stood: str) -> dict[str, str]:
+    """Which step the report is, as its row in the history names it: that of the level at which the reporter stands. Whoever
+    stands above them all has taken none of them."""
+    place = str(incident.grid_id)
     steps = naming(incident.procedure.spec.steps, REPORT)
-    own = [step for step in steps if place_at(step.level, str(incident.grid_id)) == incident.grid_id]
+    own = [step for step in steps if place_at(step.level, place) == (stood or place)]
+    if stood and not own:
+        steps = [step for step in steps if (digits(step.level) or 0) <= len(stood)]
     found = next(iter(own or steps), None)
     return {"step": found.code} if found else {}
 

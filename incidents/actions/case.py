@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.models import Model
 from django.utils.translation import gettext as _
@@ -50,6 +50,15 @@ LEADS = Prepared(lambda incident: Part.objects.filter(incident=incident, role=Pa
 ARRIVED = gettext_noop("%(number)s has come to you: %(heading)s")
 
 
+class Notice(NamedTuple):
+    """Who hears what, as which kind of message."""
+
+    members: list[Member | None]
+    text: str
+    kind: str
+    params: Mapping[str, str]
+
+
 class Case(Clocks):
     """Collects the changes of one action on `incident`; `save` writes them or raises Conflict and writes nothing."""
 
@@ -74,7 +83,7 @@ class Case(Clocks):
         self.fields: set[str] = set()  # columns
         self.moved = False
         self.news = ""  # what the responsible member hears; without it: that the matter has come
-        self.notices: list[tuple[list[Member | None], str, str]] = []  # who else hears what, as which kind
+        self.notices: list[Notice] = []  # who else hears what
         self.others: list[Case] = []  # other matters that this action writes in, each with its own step
         self.new: list[Model] = []
         self.changed: list[tuple[Model, list[str]]] = []
@@ -179,9 +188,11 @@ class Case(Clocks):
         """Takes a row away again that an undone step had made."""
         self.removed.append(row)
 
-    def announce(self, members: Iterable[Member | None], text: str, kind: str = MessageKind.NEWS) -> None:
-        """Tells people when the change is written; `text` is a msgid with number and heading."""
-        self.notices.append((list(members), text, kind))
+    def announce(
+        self, members: Iterable[Member | None], text: str, kind: str = MessageKind.NEWS, **params: str
+    ) -> None:
+        """Tells people when the change is written; `text` is a msgid with number and heading, and with `params`."""
+        self.notices.append(Notice(list(members), text, kind, params))
 
     # --- writing ------------------------------------------------------------------------------------------------
     def save(
@@ -283,17 +294,19 @@ class Case(Clocks):
     def _write_messages(self) -> None:
         if (self.moved or self.news) and self.incident.is_open:
             self._tell([self.incident.responsible_member], self.news or ARRIVED, MessageKind.ARRIVED)
-        for members, text, kind in self.notices:
-            self._tell(members, text, kind)
+        for notice in self.notices:
+            self._tell(*notice)
 
-    def _tell(self, members: list[Member | None], text: str, kind: str) -> None:
+    def _tell(
+        self, members: list[Member | None], text: str, kind: str, params: Mapping[str, str] | None = None
+    ) -> None:
         """A message in this transaction; never to the one who acts."""
         receivers = [member for member in members if member is not None and member != self.actor]
         if receivers:
             tell(
                 members=receivers,
                 text=text,
-                params={"number": self.incident.number, "heading": self.incident.heading},
+                params={"number": self.incident.number, "heading": self.incident.heading, **(params or {})},
                 key=message_key(self.incident, self.incident.version, self.action),
                 link=f"/incidents/{self.incident.pk}/",
                 kind=kind,

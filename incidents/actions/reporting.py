@@ -25,6 +25,7 @@ from incidents.actions.beginning import (
     leaders_told,
     missing_of_report,
     step_of_report,
+    stood_at,
 )
 from incidents.actions.case import ARRIVED, lead_part
 from incidents.actions.files import collect_waiting, turn_of_report
@@ -80,8 +81,8 @@ def report(
     """A report from `user` about something in `grid` (any grid of a township in which the user may report).
 
     `on_behalf_of`: who really reported it, at `happened_at`; that person must be one who may report, and `user` one who
-    may enter for them. It starts at the grid named, at the township where the procedure says so (must-report matters; the village is told
-    and stays in sight). `escalate`: at once one level up, for whoever may do so there. Sent again with the same
+    may enter for them. It starts at the grid named; where the procedure says so, at the township (must-report matters;
+    the village is told and stays in sight) or where the reporter works. `escalate`: at once one level up, for whoever may do so there. Sent again with the same
     `client_uuid` and hash it answers what stands. Raises Forbidden, Invalid, IdempotencyConflict.
     """
     incident = Incident(
@@ -147,7 +148,8 @@ def _receive(incident: Incident, user: User, person: Any, happened_at: datetime 
     _check(incident, reporter if for_other else None, happened_at)
     _refuse_twin(incident)
     spec = incident.procedure.spec
-    unit_code = first_unit(incident)
+    stood = stood_at(incident, person)
+    unit_code = first_unit(incident, stood)
     helping = helper_codes(incident, unit_code)
     holders = Appointment.objects.responsible_for_all([unit_code, *helping])
     holder = holders.get(unit_code)
@@ -172,7 +174,9 @@ def _receive(incident: Incident, user: User, person: Any, happened_at: datetime 
     insert([incident])
     insert(stages)
     leaders = leaders_told(incident)
-    data = step_of_report(incident) | ({"told": [str(held.post) for held in leaders]} if leaders else {})
+    data = step_of_report(incident, stood) | (
+        {"told": [str(held.post) for held in leaders]} if leaders else {}
+    )
     _first_row(incident, user, happened_at, standing_of(user).member if for_other else None, data)
     helpers = list(dict.fromkeys(holders[code].member for code in helping if code in holders))
     _parts(incident, reporter, helpers)

@@ -18,6 +18,8 @@ from incidents.models import AssistTask, Escalation, Incident, Supervision, Tran
 from incidents.permissions.conditions import ASSISTING_FIRST, CONDITIONS
 from incidents.permissions.steps import (
     asked_by_step,
+    beside_at,
+    follows_up,
     narrowed,
     owed_steps,
     paper_of,
@@ -82,9 +84,11 @@ def stands(user: User, incident: Incident, move: Move) -> bool:
     if move.who in STANDINGS:
         return STANDINGS[move.who](user, incident, move.verbs)
     if move.who is Who.ACCEPTOR_OR_ABOVE:
-        code = str(incident.acceptor_grid_id or incident.unit_code)
-        if follows_up_below(incident):
-            code = incident.unit_code
+        if beside_at(user, incident, move):
+            return True
+        if not follows_up_below(incident):
+            return follows_up(user, incident)
+        code = incident.unit_code
         return holds(user, Verb.HANDLE, code, exactly=True) or holds(user, Verb.COORDINATE, code)
     return has_part_or_place(user, incident, move.verbs)
 
@@ -232,10 +236,8 @@ def may_name_parties(user: User, incident: Incident) -> Forbidden | None:
 
 def may_answer_for_requester(user: User, incident: Incident) -> Forbidden | None:
     """An answer is taken down at the unit that accepted the matter or above, never by who handled it."""
-    code, member = str(incident.acceptor_grid_id or incident.unit_code), standing_of(user).member
-    if member is None or not (
-        holds(user, Verb.HANDLE, code, exactly=True) or holds(user, Verb.COORDINATE, code)
-    ):
+    member = standing_of(user).member
+    if member is None or not follows_up(user, incident):
         return Forbidden(_("An answer is taken down at the unit that accepted the matter, or above."))
     if member.pk == incident.handler_member_id:
         return Forbidden(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
@@ -14,6 +16,7 @@ from grids.querysets import holds, next_code
 from incidents.enums import Status
 from incidents.models import Incident
 from incidents.steps import (
+    ACCEPTOR,
     CLOSE,
     DEPARTMENT,
     MAIN,
@@ -31,6 +34,7 @@ from incidents.steps import (
     missing_before,
     naming,
     place_at,
+    within_unit,
 )
 from incidents.workflow import TRANSITIONS, Move, Who
 from members.enums import RoleCode
@@ -43,6 +47,9 @@ if TYPE_CHECKING:
 # Of these a step decides at which level they are taken; whatever else has a step may be done by others too.
 BOUND = ("dispatch", "review", "approve", "disapprove", "verify", "feed_back", "return_visit", "close")
 TURN = (*MAIN, "accept", "escalate", "refer_up")
+# In these states a matter may pass to other posts of its unit.
+WITHIN = (Status.REPORTED, Status.ACCEPTED, Status.DISPATCHED, Status.IN_PROGRESS)
+NEXT = "next"  # in the history: the step that takes it on within the unit
 _HANDS = (Verb.HANDLE, Verb.COORDINATE)
 
 
@@ -85,30 +92,92 @@ def _here(incident: Incident) -> tuple[str, ...]:
     return levels_here(incident.procedure.spec.steps, unit_level(incident), dispatched=incident.is_sent)
 
 
-def done_steps(incident: Incident) -> frozenset[str]:
-    """The steps taken since it was reported or reopened; asked once for what this row is."""
-    return _taken(incident)[0]
+def line_of(incident: Incident) -> str:
+    """The place of the matter, or the grid below it that has the work or had it."""
+    place = str(incident.grid_id)
+    units = [str(code) for code in (incident.responsible_grid_id, incident.handler_grid_id) if code]
+    return max([place, *(unit for unit in units if unit.startswith(place))], key=len)
 
 
-def _taken(incident: Incident) -> tuple[frozenset[str], frozenset[str]]:
-    """Since it was reopened, and ever."""
-    known = vars(incident).get("taken")
-    if known is None or known[0] != incident.version:
-        now: set[str] = set()
-        ever: set[str] = set()
+@dataclass
+class Taken:
+    """The steps taken since it was reported or reopened, and ever; those that took it on within the unit which has it."""
+
+    version: int
+    now: set[str] = field(default_factory=set)
+    ever: set[str] = field(default_factory=set)
+    within: set[str] = field(default_factory=set)
+
+
+def done_steps(incident: Incident) -> Collection[str]:
+    """The steps taken since it was reported or reopened."""
+    return _taken(incident).now
+
+
+def _taken(incident: Incident) -> Taken:
+    """Asked once for what this row is."""
+    known: Taken | None = vars(incident).get("taken")
+    if known is None or known.version != incident.version:
+        known = Taken(incident.version)
         for action, data in incident.history.standing().order_by("seq").values_list("action", "data"):
             if action == "reopen":
-                now.clear()
+                known.now.clear()
             if action == "correct" and "procedure" in data.get(
                 "after", ()
             ):  # what is named after that is of another one
-                now.clear()
-                ever.clear()
+                known = Taken(incident.version)
+            if action in ("dispatch", "escalate", "hand_over", "reopen"):
+                known.within.clear()
+            if data.get(NEXT):
+                known.within.add(data[NEXT])
             if data.get("step"):
-                now.add(data["step"])
-                ever.add(data["step"])
-        known = vars(incident)["taken"] = (incident.version, frozenset(now), frozenset(ever))
-    return known[1], known[2]
+                known.now.add(data["step"])
+                known.ever.add(data["step"])
+        vars(incident)["taken"] = known
+    return known
+
+
+def _of_turn(incident: Incident, found: list[StepSpec]) -> list[StepSpec]:
+    """Where several posts of one unit take it on one after the other: without those that are over and those still to come."""
+    pairs = within_unit(incident.procedure.spec.steps)
+    if not pairs:
+        return found
+    within = _taken(incident).within
+    aside = {code for code, after in pairs.items() if after in within} | set(pairs.values()) - within
+    return [step for step in found if step.code not in aside]
+
+
+def passes_within(incident: Incident) -> StepSpec | None:
+    """The step of other posts of the unit that take it on when it is passed up; None: it goes to the level above."""
+    steps = incident.procedure.spec.steps
+    pairs = within_unit(steps)
+    if not pairs or incident.status not in WITHIN:
+        return None
+    turn = _of_turn(incident, at_levels(steps, _here(incident)))
+    after = next((pairs[step.code] for step in turn if step.code in pairs), None)
+    return next((step for step in steps if step.code == after), None)
+
+
+def holders_of(incident: Incident, step: StepSpec) -> list[Member]:
+    """Who holds one of the step's posts today and is there; of a step without posts, whoever answers for its grid."""
+    code = place_at(step.level, line_of(incident))
+    if code is None:
+        return []
+    if not step.posts:
+        held = Appointment.objects.responsible(grid=code)
+        return [held.member] if held is not None else []
+    found = Appointment.objects.current().able().there().filter(post__grid=code, post__title__in=step.posts)
+    return list(dict.fromkeys(held.member for held in found.select_related("member").order_by("id")))
+
+
+def due_beside(incident: Incident, taken: StepSpec) -> list[StepSpec]:
+    """What is owed beside the way of the matter from now on, because this step was taken."""
+    steps = incident.procedure.spec.steps
+    waiting = [step for step in steps if step.parallel and step.owed and taken.code in step.after]
+    if not waiting:
+        return []
+    ever = {*_taken(incident).ever, taken.code}
+    return [step for step in waiting if step.code not in ever and ever.issuperset(step.after)]
 
 
 def stands_at(user: User, incident: Incident, level: str, verbs: tuple[str, ...]) -> bool:
@@ -116,7 +185,7 @@ def stands_at(user: User, incident: Incident, level: str, verbs: tuple[str, ...]
     of the tree decides nothing. Where nobody is, whoever answers for the place does, and the unit that accepted it."""
     if level == DEPARTMENT:
         return bool(standing_of(user).departments)
-    code = place_at(level, str(incident.grid_id))
+    code = place_at(level, line_of(incident))
     if code is None or any(holds(user, verb, code, exactly=True) for verb in verbs):
         return True
     member = standing_of(user).member
@@ -132,16 +201,33 @@ def stands_at(user: User, incident: Incident, level: str, verbs: tuple[str, ...]
 def step_of(user: User, incident: Incident, move: Move) -> StepSpec | None:
     """The step that this action takes or finishes when this person does it now; one in turn before one beside."""
     steps, name = incident.procedure.spec.steps, move.name
-    here = _here(incident)
-    for step in naming(steps, name):
+    here, aside = _here(incident), beside(steps, name)
+    for step in _of_turn(incident, naming(steps, name)):
+        if step.level == ACCEPTOR and aside and not follows_up(user, incident):
+            continue
         placed = digits(step.level) or step.level in (DEPARTMENT, UNIT)
         turn = move.who is Who.AT_UNIT or name in MAIN  # taken where the matter is
         mine = step.level in here if placed and turn else True
         if mine and (move.who is Who.AT_UNIT or stands_at(user, incident, step.level, move.verbs)):
             return step
-    done = done_steps(incident) if len(beside(steps, name)) > 1 else frozenset()
-    own = [one for one in beside(steps, name) if stands_at(user, incident, one.level, move.verbs or _HANDS)]
+    own = [one for one in aside if stands_at(user, incident, one.level, move.verbs or _HANDS)]
+    if any(one.after for one in own):
+        ever = _taken(incident).ever
+        own = [one for one in own if ever.issuperset(one.after)]
+    done = done_steps(incident) if len(own) > 1 else ()
     return next((one for one in own if one.code not in done), own[0] if own else None)
+
+
+def follows_up(user: User, incident: Incident) -> bool:
+    """Whether the user stands at the unit that accepted it, or above."""
+    code = str(incident.acceptor_grid_id or incident.unit_code)
+    return holds(user, Verb.HANDLE, code, exactly=True) or holds(user, Verb.COORDINATE, code)
+
+
+def beside_at(user: User, incident: Incident, move: Move) -> bool:
+    """Whether a step beside the way names this action for a level of the tree at which the user stands."""
+    aside = [step for step in beside(incident.procedure.spec.steps, move.name) if digits(step.level)]
+    return any(stands_at(user, incident, step.level, move.verbs) for step in aside)
 
 
 # --- what is refused ----------------------------------------------------------------------------------------------
@@ -164,7 +250,7 @@ def _not_in_post(user: User, incident: Incident, step: StepSpec) -> Forbidden | 
     if not step.posts:
         return None
     held = Appointment.objects.current().able().there().filter(post__title__in=step.posts)
-    code = place_at(step.level, str(incident.grid_id))
+    code = place_at(step.level, line_of(incident))
     if code is None and incident.responsible_department_id is not None:
         held = held.filter(post__department=incident.responsible_department_id)
     else:
@@ -307,7 +393,7 @@ def owed_steps(incident: Incident) -> list[StepSpec]:
     owed = [step for step in incident.procedure.spec.steps if step.owed]
     if not owed:
         return []
-    ever = _taken(incident)[1]
+    ever = _taken(incident).ever
     return [
         step for step in owed if step.code not in ever and (not step.parallel or ever.issuperset(step.after))
     ]
@@ -322,18 +408,25 @@ def current_step(incident: Incident) -> StepSpec | None:
     if not steps or not incident.is_open:
         return None
     done = done_steps(incident) if asks_for_order(steps) else frozenset()
-    possible = [step for step in steps if not step.parallel and _possible(incident, step, done)]
+    turn = _of_turn(incident, [step for step in steps if not step.parallel])
+    possible = [step for step in turn if _possible(incident, step, done)]
     if len(possible) > 1:
         done = done_steps(incident)
 
     def later(step: StepSpec) -> tuple[bool, bool]:
         """What is only for the failure of another waits behind it, what was done behind what was not."""
-        return any(other.on_failure == step.code for other in possible), step.code in done
+        return any(other.on_failure == step.code for other in possible), _is_done(incident, step, done)
 
     return min(possible, key=later, default=None)
 
 
-def _possible(incident: Incident, step: StepSpec, done: frozenset[str]) -> bool:
+def _is_done(incident: Incident, step: StepSpec, done: Collection[str]) -> bool:
+    """Taken, or done beside it by somebody else."""
+    told = step.by == ("feed_back",) and incident.fed_back_at is not None
+    return told or step.code in done
+
+
+def _possible(incident: Incident, step: StepSpec, done: Collection[str]) -> bool:
     placed = digits(step.level) or step.level in (DEPARTMENT, UNIT)
     if _at_unit(step) and placed and step.level not in _here(incident):
         return False

@@ -18,6 +18,7 @@ from incidents.due import limit_text, moment
 from incidents.enums import CategoryKind, Purpose, Status
 from incidents.models import Escalation, Incident, Stage, Transition
 from incidents.models.time import limit_of
+from incidents.permissions.steps import NEXT
 from incidents.views.outcomes import outcome
 from incidents.workflow import ASSIST_OVERDUE, OTHER_ROWS, OVERDUE
 from members.models import Appointment
@@ -85,7 +86,8 @@ def _entry(
 ) -> Entry:
     if row.action == OVERDUE:
         return _overdue(row, cards.get((row.stage, row.level)))
-    text = _sentence(row, posts) + _step_of(row, names) + outcome(row) + _others(row) + _whose_now(row)
+    text = _sentence(row, posts) + _step_of(row, names) + outcome(row) + _others(row)
+    text += _whose_now(row) + _within(row, names)
     return Entry(row.entered_at, text, _kind(row), row.note, _how(row), shown)
 
 
@@ -120,6 +122,12 @@ def _whose_now(row: Transition) -> str:
     if unit is None or not moved or row.responsible is None:
         return ""
     return _("; %(unit)s, %(person)s, now answers for it") % {"unit": unit, "person": row.responsible}
+
+
+def _within(row: Transition, names: Mapping[str, str]) -> str:
+    """Which step takes it on within the unit."""
+    name = names.get(row.data.get(NEXT, ""))
+    return _("; “%(step)s” is next") % {"step": name} if name else ""
 
 
 def _kind(row: Transition) -> str:

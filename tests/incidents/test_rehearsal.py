@@ -172,15 +172,26 @@ def test_publishing_a_procedure_shows_it_and_technical_accounts_see_no_matters(t
     assert Procedure.objects.get(pk=procedure.pk).is_current
 
 
+def test_where_the_reporters_unit_receives_it_only_what_others_than_the_group_report_arrives_elsewhere(
+    town, new, clock, calendars
+):
+    clock("2026-10-12T09:00")
+    new()
+    new(user=town.clerk)
+    clock("2026-11-23T09:00")
+    found = rehearsed(town, calendars, start="reporter")
+    assert (found.clocks, found.elsewhere) == (2, 1)
+
+
 def test_queries_do_not_grow_with_matters(town, new, clock, calendars, django_assert_num_queries):
     clock("2026-10-12T09:00")
     new()
     clock("2026-11-23T09:00")
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         assert rehearsed(town, calendars, limits=limits(town, group={"n": 1, "unit": "hours"})).clocks == 1
     clock("2026-10-12T09:00")
     for _n in range(4):
         new()
     clock("2026-11-23T09:00")
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         assert rehearsed(town, calendars, limits=limits(town, group={"n": 1, "unit": "hours"})).clocks == 5

@@ -75,6 +75,37 @@ def test_what_is_hard_goes_up_level_by_level_and_comes_back_as_an_answer(
     assert walk.steps(second, row) == ["handle_town", "handle_town", "tell", "visit"]
 
 
+@pytest.mark.requirement("R68")
+def test_the_member_who_passed_it_up_may_tell_the_person_the_result(walk, member, secretary, office):
+    row = walk.report(member, "request", walk.group, requester=ASKED)
+    walk.act(member, row, "escalate", reason="需要村里协调。")
+    walk.act(secretary, row, "accept")
+    walk.act(secretary, row, "start")
+    walk.act(secretary, row, "submit_result", note="已协调解决。")
+    walk.refused(member, row, "feed_back", "wrong_state", None, **TOLD)  # there is no result yet
+    walk.act(office, row, "verify")
+    neighbour = walk.by("网格员", walk.groups[1])
+    assert walk.call(neighbour, row, "feed_back", **TOLD).status_code == 404
+    walk.act(member, row, "feed_back", **TOLD)
+    assert walk.steps(member, row) == ["handle_village", "handle_village", "tell_person"]
+    assert walk.call(member, row, "close").status_code == 403  # telling, not closing
+    walk.finish(secretary, row)
+
+
+@pytest.mark.requirement("R68")
+def test_the_unit_that_accepted_it_may_tell_the_person_as_well(walk, member, secretary, office):
+    row = walk.report(member, "request", walk.group, requester=ASKED)
+    walk.act(member, row, "escalate", reason="需要村里协调。")
+    walk.act(secretary, row, "accept")
+    walk.act(secretary, row, "start")
+    walk.act(secretary, row, "submit_result", note="已协调解决。")
+    walk.act(office, row, "verify")
+    assert walk.step(secretary, row) == "tell"
+    walk.act(secretary, row, "feed_back", **TOLD)
+    walk.finish(secretary, row)
+    assert walk.steps(secretary, row)[-1] == "tell"
+
+
 @pytest.mark.requirement("R69", "R71")
 @pytest.mark.parametrize("category", sorted(MUST_REPORT))
 def test_a_listed_event_is_reported_at_once_and_visited(walk, member, secretary, office, category):

@@ -2,9 +2,16 @@
 
 import pytest
 
+from incidents.actions.performing import BESIDE
+from incidents.models import Part
+from members.models import InboxMessage
 from tests.plans.walking import Walk
 
 pytestmark = pytest.mark.django_db
+
+
+def heard(user, row):
+    return list(InboxMessage.objects.filter(member=user.member, link=f"/incidents/{row}/"))
 
 
 @pytest.fixture
@@ -30,14 +37,18 @@ def town(walk):
 @pytest.mark.requirement("R76")
 def test_a_problem_assigned_from_above_is_corrected_followed_and_checked_again(walk, member, head, town):
     row = walk.report(town, "litter", walk.group, source="patrol")
-    walk.act(member, row, "escalate", reason="上级检查发现，请镇里交办。")
-    walk.act(head, row, "escalate", reason="报镇里。")
+    assert walk.read(town, row)["responsible"]["grid"] == walk.town.pk  # who finds it has it
+    assert not heard(member, row) and not heard(head, row)
+    walk.act(head, row, "add_note", note="已知道。")  # before it is assigned nothing is followed up
     walk.act(town, row, "accept")
     assert walk.step(town, row) == "assign"
     walk.refused(town, row, "start", "not_in_procedure", "P8-I1")
     body = walk.refused(town, row, "dispatch", "invalid_arguments", "P8-I1")
     assert set(body["errors"]) == {"to"}
     walk.act(town, row, "dispatch", to={"grid": walk.group.code})
+    (word,) = heard(head, row)  # the village through which it goes down
+    assert (word.text, word.params["step"]) == (BESIDE, "跟踪落实")
+    assert Part.objects.filter(incident=row, member=head.member, role="helper", until=None).exists()
     assert walk.step(member, row) == "correct"
     walk.refused(head, row, "start", "forbidden", "P8-D17")
     walk.act(member, row, "start")
@@ -72,6 +83,44 @@ def test_the_village_assigns_to_its_members_or_corrects_itself(walk, member, hea
     row = walk.report(member, "litter", walk.group, escalate=True)
     walk.act(head, row, "accept")
     walk.refused(head, row, "settle", "not_in_procedure", "P8-D12", note="清了")
+    walk.act(head, row, "dispatch", to={"grid": walk.group.code})
+    walk.act(member, row, "start")
+    walk.act(member, row, "submit_result", note="已清理。")
+    walk.act(head, row, "verify")
+    walk.finish(head, row)
+    assert walk.steps(head, row) == ["assign_village", "correct", "correct", "recheck"]
+
+
+@pytest.mark.requirement("R76")
+def test_what_is_assigned_below_the_whole_town_is_followed_up_by_the_village(walk, member, head, town):
+    """Reported of the town as a whole; the group that it goes to says whose village follows it up."""
+    row = walk.report(town, "litter", walk.town.grid)
+    walk.act(town, row, "accept")
+    walk.act(town, row, "dispatch", to={"grid": walk.group.code})
+    assert len(heard(head, row)) == 1
+    walk.act(member, row, "start")
+    walk.act(member, row, "submit_result", note="已清理。")
+    walk.act(town, row, "verify")
+    walk.act(town, row, "add_note", note="镇里看过。")
+    walk.refused(town, row, "close", "add_note_required", "P8-D13")
+    walk.act(head, row, "add_note", note="跟踪落实。")
+    walk.finish(town, row)
+    assert "track" in walk.steps(town, row)
+
+
+@pytest.mark.requirement("R76")
+def test_what_the_township_reported_under_another_category_begins_there_once_it_is_corrected(walk, town):
+    row = walk.report(town, "dispute", walk.group)
+    assert walk.read(town, row)["responsible"]["grid"] == walk.group.pk
+    walk.act(town, row, "correct", category="litter")
+    assert (walk.read(town, row)["responsible"]["grid"], walk.step(town, row)) == (walk.town.pk, "assign")
+
+
+@pytest.mark.requirement("R76")
+def test_what_the_village_finds_begins_there(walk, member, head):
+    row = walk.report(head, "litter", walk.group, source="patrol")
+    assert walk.read(head, row)["responsible"]["grid"] == walk.village.pk
+    walk.act(head, row, "accept")
     walk.act(head, row, "dispatch", to={"grid": walk.group.code})
     walk.act(member, row, "start")
     walk.act(member, row, "submit_result", note="已清理。")

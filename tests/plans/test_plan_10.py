@@ -8,9 +8,10 @@ from django.test import Client
 
 from gridgov.common import clock
 from incidents.api.inputs import ReportInput
-from incidents.models import Part
-from members.models import InboxMessage
-from tests.plans.walking import Walk
+from incidents.loop_check import breaches
+from incidents.models import Incident, Part
+from members.models import Appointment, InboxMessage
+from tests.plans.walking import Walk, page
 
 pytestmark = pytest.mark.django_db
 # Must-report and must-arrive, by hand from section 10.3.
@@ -37,6 +38,11 @@ def cadre(walk):
 @pytest.fixture
 def stationed(walk):
     return walk.by("驻村干部", walk.village)
+
+
+@pytest.fixture
+def committees(walk):
+    return walk.by("村两委负责人", walk.village)
 
 
 @pytest.fixture
@@ -87,20 +93,81 @@ def test_an_emergency_goes_to_the_centre_and_somebody_must_arrive(walk, represen
 
 
 @pytest.mark.requirement("R63")
-def test_a_dispute_climbs_one_level_at_a_time(walk, representative, cadre, stationed, centre):
+def test_a_dispute_climbs_one_step_at_a_time(walk, representative, cadre, committees, stationed, centre):
     row = walk.report(representative, "dispute", walk.deepest)
     seen = []
-    for user in (representative, cadre, stationed):
+    for user in (representative, cadre, committees, stationed):
         seen.append(walk.step(user, row))
         walk.act(user, row, "escalate", reason="化解不了。")
-    assert [*seen, walk.step(centre, row)] == ["represent", "cadre", "committees", "stationed"]
-    walk.refused(cadre, row, "settle", "forbidden", "P10-D4", note="办了")
+    assert [*seen, walk.step(centre, row)] == ["represent", "cadre", "committees", "stationed", "centre"]
+    walk.refused(cadre, row, "settle", "forbidden", "P10-I3", note="办了")
     walk.act(centre, row, "accept")
     walk.act(centre, row, "dispatch", to={"grid": walk.village.code})
+    assert walk.step(committees, row) == "committees"  # sent down, it begins there again
+    walk.act(committees, row, "start")
+    walk.act(committees, row, "submit_result", note="已化解。")
+    walk.act(centre, row, "verify")
+    walk.finish(centre, row)
+
+
+@pytest.mark.requirement("R63")
+def test_what_the_committees_cannot_settle_goes_to_the_stationed_cadres_of_the_village(
+    walk, representative, cadre, committees, stationed, centre
+):
+    row = walk.report(representative, "dispute", walk.deepest)
+    walk.act(representative, row, "escalate", reason="化解不了。")
+    walk.act(cadre, row, "escalate", reason="化解不了。")
+    walk.act(committees, row, "accept")
+    walk.refused(stationed, row, "start", "not_this_post", "P10-I3")
+    walk.act(committees, row, "start")
+    before = Incident.objects.get(pk=row)
+    walk.act(committees, row, "escalate", reason="两委处理不了。")
+    read = walk.read(stationed, row)
+    assert (read["responsible"]["grid"], read["status"], read["step"]["code"]) == (
+        walk.village.pk,
+        "reported",
+        "stationed",
+    )
+    assert Incident.objects.get(pk=row).stage == before.stage  # the village's clock runs on
+    assert InboxMessage.objects.filter(member=stationed.member, link=f"/incidents/{row}/").count() == 1
+    assert Part.objects.filter(incident=row, member=stationed.member, role="helper", until=None).exists()
+    page_text = page(stationed, f"/incidents/{row}/").content.decode()
+    assert "下一步：“驻村干部处理”" in page_text
+    walk.act(stationed, row, "accept")
+    walk.refused(committees, row, "start", "not_this_post", "P10-D4")
     walk.act(stationed, row, "start")
+    walk.act(stationed, row, "submit_result", note="初步化解。")
+    walk.act(centre, row, "send_back", reason="还有一户。")
+    assert walk.step(stationed, row) == "stationed"  # rework is theirs, not the committees'
     walk.act(stationed, row, "submit_result", note="已化解。")
     walk.act(centre, row, "verify")
     walk.finish(centre, row)
+    assert walk.steps(centre, row) == ["stationed"] * 3
+
+
+@pytest.mark.requirement("R63")
+def test_passing_on_within_the_village_can_be_taken_back(walk, representative, cadre, committees, stationed):
+    row = walk.report(representative, "dispute", walk.deepest)
+    walk.act(representative, row, "escalate", reason="化解不了。")
+    walk.act(cadre, row, "escalate", reason="化解不了。")
+    walk.act(committees, row, "escalate", reason="两委处理不了。")
+    walk.act(committees, row, "undo")
+    assert walk.step(committees, row) == "committees"
+    assert not Part.objects.filter(incident=row, member=stationed.member, role="helper").exists()
+    assert walk.act(committees, row, "settle", note="又坐下来谈成了。")["status"] == "closed"
+    assert list(breaches()) == []
+
+
+@pytest.mark.requirement("R63")
+def test_where_nobody_is_stationed_whoever_works_in_the_village_takes_it_on(
+    walk, representative, cadre, committees, stationed
+):
+    Appointment.objects.filter(member=stationed.member).delete()
+    row = walk.report(representative, "dispute", walk.deepest)
+    walk.act(representative, row, "escalate", reason="化解不了。")
+    walk.act(cadre, row, "escalate", reason="化解不了。")
+    walk.act(committees, row, "escalate", reason="两委处理不了。")
+    assert walk.act(committees, row, "settle", note="请来亲戚说和。")["status"] == "closed"
 
 
 def test_small_matters_do_not_leave_the_group(walk, representative):
@@ -121,7 +188,7 @@ def test_the_representative_stays_as_helper_after_passing_it_up(walk, representa
 
 
 @pytest.mark.requirement("R64", "R71")
-def test_a_major_event_reaches_village_and_township_at_once(walk, representative, cadre, stationed, centre):
+def test_a_major_event_reaches_village_and_township_at_once(walk, representative, cadre, committees, centre):
     happened = (clock.now() - timedelta(minutes=40)).isoformat()
     row = walk.report(representative, "major_event", walk.deepest, occurred_at=happened)
     read = walk.read(centre, row)
@@ -130,7 +197,7 @@ def test_a_major_event_reaches_village_and_township_at_once(walk, representative
         True,
         "handle",
     )
-    for user in (centre, stationed, cadre):
+    for user in (centre, committees, cadre):
         assert InboxMessage.objects.filter(member=user.member, link=f"/incidents/{row}/").count() == 1
     roles = Part.objects.filter(incident=row, member=representative.member).values_list("role", flat=True)
     assert "helper" in roles
@@ -138,6 +205,14 @@ def test_a_major_event_reaches_village_and_township_at_once(walk, representative
     handled_at_the_centre(walk, centre, row)
     walk.finish(centre, row)
     assert walk.steps(centre, row) == ["report_first", "cadre_report", "handle", "handle"]
+
+
+@pytest.mark.requirement("R64")
+def test_a_cadre_who_reports_a_major_event_has_not_reported_as_the_representative(walk, cadre, committees):
+    row = walk.report(cadre, "major_event", walk.deepest)
+    assert walk.steps(committees, row) == []
+    walk.act(cadre, row, "add_note", note="同时报村两委和乡里。")
+    assert walk.steps(committees, row) == ["cadre_report"]
 
 
 @pytest.mark.requirement("R71")

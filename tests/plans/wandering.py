@@ -15,7 +15,7 @@ from gridgov.simulation import procedures
 from gridgov.simulation.people import People
 from grids.enums import Verb
 from grids.models import Grid
-from grids.querysets import places_of
+from grids.querysets import lineage, places_of
 from incidents.actions import perform, report, resume_due, sweep, sweep_assisting
 from incidents.enums import Status
 from incidents.loop_check import breaches
@@ -81,7 +81,7 @@ class Wandering:
         grid = self.dice.choice(self.people.walked)
         requester = {"name": "甲", "phone": "000"} if self.dice.random() < 0.5 else None
         return report(
-            user=fresh(self.people.worker(grid)),
+            user=self._reporter(grid),
             grid=grid,
             category=category,
             description="院墙争议",
@@ -90,6 +90,13 @@ class Wandering:
             trend_forecast="可能升级",
             requester=requester,
         ).incident
+
+    def _reporter(self, grid: Grid) -> User:
+        """Who works there; now and then somebody of the levels above, who found it on the way."""
+        line = lineage(grid.code)
+        above = [user for (place, _role), users in self.people.at.items() if place in line for user in users]
+        may = [user for user in map(self._fresh, above) if places_of(user)[Verb.REPORT]]
+        return self.dice.choice(may) if self.dice.random() < 0.3 else fresh(self.people.worker(grid))
 
     def _time_goes_by(self) -> None:
         late = self.dice.random() < WAITS
@@ -204,10 +211,10 @@ class Wandering:
         return [self._beside(), ends, own, [*BACK, *usual]]
 
     def _beside(self) -> list[str]:
-        """The actions of steps beside the way that were not done in this matter."""
-        done = done_steps(self.row)
+        """The actions of steps beside the way that have their time and were not done in this matter."""
+        done = set(done_steps(self.row))
         steps = [one for one in self.row.procedure.spec.steps if one.parallel and one.code not in done]
-        return [self.dice.choice(one.by) for one in steps]
+        return [self.dice.choice(one.by) for one in steps if done.issuperset(one.after)]
 
     def _fails(self, step: StepSpec) -> bool:
         """Now and then; mostly where all that is left lies at a level above."""

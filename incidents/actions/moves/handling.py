@@ -15,6 +15,7 @@ from incidents.actions.moves.sending import to_unit_above
 from incidents.enums import Purpose, Status
 from incidents.models import Incident, Stage
 from incidents.permissions import takes_over
+from incidents.permissions.steps import line_of
 from incidents.steps import digits, naming, place_at
 from incidents.workflow import parent_of
 
@@ -86,7 +87,7 @@ def to_follow_up(case: Case) -> None:
         (step for step in naming(incident.procedure.spec.steps, "feed_back") if digits(step.level)), None
     )
     if below is not None and incident.fed_back_at is None:
-        unit = Grid.objects.get(pk=place_at(below.level, str(incident.grid_id)))
+        unit = Grid.objects.get(pk=place_at(below.level, line_of(incident)))
     elif incident.procedure.spec.needs_visit(important=incident.important) and unit.kind == Kind.GROUP:
         unit = unit.parent or unit
     case.assign(unit)

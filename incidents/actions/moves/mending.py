@@ -19,6 +19,7 @@ from incidents.actions.beginning import (
     leaders_told,
     missing_of_report,
     step_of_report,
+    stood_at,
 )
 from incidents.actions.case import ARRIVED, Case, Given, MoveFunction
 from incidents.actions.moves.naming import take_part
@@ -42,6 +43,7 @@ from incidents.workflow import (
 )
 from members.enums import MessageKind
 from members.models import Appointment
+from members.querysets import person_of
 
 # What may have happened to a matter on which nobody began.
 NO_WORK = {
@@ -204,7 +206,8 @@ def _begin_anew(case: Case, procedure: Procedure) -> dict[str, Any] | None:
         )
     if procedure.spec.important:
         case.set(important=True)
-    unit_code = first_unit(incident)
+    stood = stood_at(incident, person_of(incident.reporter))
+    unit_code = first_unit(incident, stood)
     if unit_code != incident.responsible_grid_id:
         case.set(acceptor_grid=None)
         case.assign(Grid.objects.get(pk=unit_code))
@@ -219,7 +222,7 @@ def _begin_anew(case: Case, procedure: Procedure) -> dict[str, Any] | None:
     hear = [incident.responsible_member, *helpers, *(held.member for held in leaders)]
     case.announce(hear, ARRIVED, MessageKind.ARRIVED)
     told = {"told": [str(held.post) for held in leaders]} if leaders else {}
-    return step_of_report(incident) | told
+    return step_of_report(incident, stood) | told
 
 
 def _check_place(case: Case, grid: Any) -> None:

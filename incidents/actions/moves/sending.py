@@ -12,14 +12,16 @@ from gridgov.common.errors import Conflict, Invalid
 from grids.enums import Verb
 from grids.models import Grid
 from grids.querysets import places_of
-from incidents.actions.case import Case, Given, MoveFunction
+from incidents.actions.case import ARRIVED, Case, Given, MoveFunction
 from incidents.actions.moves.assisting import ask
 from incidents.actions.moves.naming import name_people, take_part
 from incidents.enums import PartRole, Purpose, Status
 from incidents.models import Stage, Transition
-from incidents.permissions.steps import step_rule, way_up, wrong_unit
+from incidents.permissions.steps import NEXT, holders_of, passes_within, step_rule, way_up, wrong_unit
 from incidents.querysets import last_step
+from incidents.steps import StepSpec
 from incidents.workflow import parent_of
+from members.enums import MessageKind
 from members.models import Department
 
 REFUSED = gettext_noop("%(number)s was refused; rule on it: %(heading)s")
@@ -67,9 +69,13 @@ def _dispatch(case: Case, given: Given) -> dict[str, Any]:
     }
 
 
-def _escalate(case: Case, given: Given) -> None:
-    """One level up and only one (R63); a department's matter goes to the township."""
+def _escalate(case: Case, given: Given) -> dict[str, Any] | None:
+    """One level up and only one (R63), or first to other posts of the unit, where the procedure says so; a department's
+    matter goes to the township."""
     incident = case.incident
+    within = passes_within(incident)
+    if within is not None:
+        return _to_other_posts(case, within, given)
     if incident.responsible_department_id is not None:
         above = incident.township_code
     else:
@@ -79,6 +85,20 @@ def _escalate(case: Case, given: Given) -> None:
     if incident.procedure.spec.keeps_helper and incident.responsible_member is not None:
         take_part(case, PartRole.HELPER, incident.responsible_member)
     to_unit_above(case, Grid.objects.get(pk=above))
+    return None
+
+
+def _to_other_posts(case: Case, step: StepSpec, given: Given) -> dict[str, Any]:
+    """The unit keeps it, and its clock runs on; those whose turn it is are told and have it among theirs."""
+    if given.get("important"):
+        case.set(important=True)
+    case.set(acceptor_grid=None, dispatcher_grid=None)
+    case.state(Status.REPORTED)
+    holders = holders_of(case.incident, step)
+    for member in holders:
+        take_part(case, PartRole.HELPER, member)
+    case.announce(holders, ARRIVED, MessageKind.ARRIVED)
+    return {NEXT: step.code}
 
 
 def to_unit_above(case: Case, unit: Grid) -> None:
