@@ -30,6 +30,7 @@ SIZES = {"": 100_000, "full": 1_000_000}
 HUGE, BESIDE = 10_000_000, 1_000_000
 LEDGERS = 100_000
 WHO = ("township", "village", "worker", "department", "five_grants")
+TOWNSHIPS = 20
 FILTERS = ("all", "status", "category", "open", "overdue", "mine", "q")
 # In every matter; in a fifth; in one of a hundred; in one of a thousand; in none; two at once; initials; a surname.
 WORDS = ("路灯", "槐树", "鱼塘", "石磨", "水渠", "槐树 路灯", "鱼塘 石磨", "yt", "张")
@@ -109,6 +110,17 @@ class Pair:
 def of_floor(found: dict[str, Any]) -> str:
     low, high = 1 / found["high"], 1 / found["low"]
     return f"{1 / found['ratio']:.2f} [{low:.2f} to {high:.2f}], {1 / found['cpu']:.2f} by CPU, {found['sql']} SQL"
+
+
+def loading(pair: Pair) -> None:
+    found = pair.big("loading", TOWNSHIPS)
+    one = found["second"] / TOWNSHIPS
+    row(
+        f"loading {TOWNSHIPS} townships to {TOWNSHIPS} x one ({one:.0f} ms)",
+        f"{found['ratio']:.2f} [{found['low']:.2f} to {found['high']:.2f}], {found['sql']} SQL for one",
+        "<= 1.3x, <= 150 SQL",
+        met=found["ratio"] <= 1.3 and found["sql"] <= 150,
+    )
 
 
 def report(pair: Pair) -> None:
@@ -253,8 +265,9 @@ ROWS: tuple[Callable[[Pair], None], ...] = (
     report,
     action,
     reckoning,
-    sweep,
-)  # the sweep changes what the others read
+    sweep,  # changes what those before it read
+    loading,
+)
 
 
 def measure(label: str, big_url: str, small_url: str, folder: Path, size: int) -> None:

@@ -12,7 +12,7 @@ import sys
 import time
 import tracemalloc
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -268,10 +268,30 @@ def sweeping() -> dict[str, Any]:
     return {"told": told, **vars(paired(ours, floor, times=1))}
 
 
+def loading(number: int) -> dict[str, Any]:
+    """The statements of one more township under plan 6 with its people, and the time of as many beside each other against
+    that of as many alone; rolled back."""
+
+    def together(codes: Sequence[str]) -> None:
+        with transaction.atomic():
+            for code in codes:
+                world.township(code)
+            transaction.set_rollback(True)
+
+    def alone() -> None:
+        for code in codes:
+            together([code])
+
+    codes = [f"3203729{nth:02d}" for nth in range(1, number + 1)]
+    counted = statements(lambda: together(codes[:1]))
+    return {"sql": counted, **vars(paired(lambda: together(codes), alone, times=1, rounds=3))}
+
+
 COMMANDS: dict[str, Callable[..., dict[str, Any]]] = {
     "prepare": prepare,
     "listing": listing,
     "index_all": searching.index_all,
+    "loading": loading,
     "create": create,
     "act": act,
     "make_late": make_late,

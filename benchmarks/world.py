@@ -48,11 +48,16 @@ class People:
 
 def build(size: int, *, waiting: bool = False) -> None:
     """The empty demo township and `size` incidents over its 143 groups; `waiting`: all open, with a deadline ahead."""
-    villages = [(f"{CODE}{200 + number}", f"第{number}村") for number in range(1, 23)]
-    town = set_up(code=CODE, name="徐庄镇", villages=villages, plan=6, started_on=first_day())
-    seed(township=town, hashes={}, groups=143)
+    township(CODE)
     _five_posts()
     fill(size, waiting=waiting)
+
+
+def township(code: str) -> None:
+    """22 villages and 143 groups under plan 6, with their people."""
+    villages = [(f"{code}{200 + number}", f"第{number}村") for number in range(1, 23)]
+    town = set_up(code=code, name="徐庄镇", villages=villages, plan=6, started_on=first_day())
+    seed(township=town, hashes={}, groups=143)
 
 
 def _five_posts() -> None:

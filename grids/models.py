@@ -214,6 +214,8 @@ class Township(models.Model):
     plan_number = models.PositiveSmallIntegerField(_("plan"), null=True)
     plan_title = models.CharField(_("title of the plan"), max_length=100, blank=True)
     plan_hash = models.CharField(max_length=64, blank=True)
+    # what the plan said of each row when it was loaded last: {"category dispute": {"name": "矛盾纠纷", …}}
+    loaded_plan = models.JSONField(default=dict, editable=False)
     expected = models.JSONField(_("expected counts by kind"), default=dict)  # {"village": 22, "group": 143}
     is_demo = models.BooleanField(default=False)
     policies = models.JSONField(_("policy switches"), default=dict)

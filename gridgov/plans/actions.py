@@ -1,9 +1,8 @@
-"""Sets a township up and gives it the rules of a plan. Loading adds what is missing and corrects what is still the
-plan's; what the township changed itself stays and is named.
+"""Sets a township up and gives it the rules of a plan. Loading adds what is missing and brings what is still the plan's
+up to what it says now; what the township changed itself stays and is named (`gridgov.plans.merging`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -15,25 +14,18 @@ from gridgov.common.enums import AuditKind
 from gridgov.common.errors import Conflict, Invalid, NotVisible
 from gridgov.common.models import User
 from gridgov.plans import first_run, loader
+from gridgov.plans.merging import Changes, Merge, Rows, Values
 from gridgov.plans.schema import Preset
 from grids import actions as grid_actions
 from grids.actions import NewGrid
 from grids.models import Grid, Rule, Tier, Township
+from incidents.actions import NewProcedure, publish_procedures
 from incidents.models import Category, Procedure
+from incidents.workflow import ProcedureSpec
 from members.actions import create_departments, create_posts, create_roles
 from members.models import Department, Duty, Post, Role
 
-
-@dataclass
-class Changes:
-    """What loading did, one name per row. `kept` differs from the plan because the township changed it."""
-
-    added: list[str] = field(default_factory=list)
-    updated: list[str] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.added) + len(self.updated)
+SETTINGS = ("plan_number", "plan_title", "plan_hash", "expected")
 
 
 @transaction.atomic
@@ -91,28 +83,34 @@ def load_plan(
     """The rules of a plan for a township, no people. A second time changes nothing. Duties count from `since`."""
     preset = plan if isinstance(plan, Preset) else _known(plan)
     number = preset.number
-    township = Township.objects.select_related("grid").filter(pk=township_code).first()
+    known = Township.objects.select_related("grid").select_for_update(of=("self",))
+    township = known.filter(pk=township_code).first()
     if township is None:
         raise NotVisible(_("There is no township %(code)s.") % {"code": township_code})
     if township.plan_number not in {None, number}:
         detail = _("The township runs plan %(number)d already.") % {"number": township.plan_number}
         raise Conflict(detail, code="other_plan")
-    changes = Changes()
+    merge = Merge(loaded=township.loaded_plan)
+    changes = merge.changes
     _take_settings(township, preset, changes)
     changes.added += [
         f"role {role.code}" for role in create_roles(township=township.grid, names=preset.roles)
     ]
     _take_departments(township, preset, changes)
-    _take_tiers(township, preset, changes)
-    _take_rules(township, preset, changes)
-    _take_procedures(township, preset, changes)
-    _take_categories(township, preset, changes)
-    _take_duties(township, preset, changes, since or clock.today())
+    _take_tiers(township, preset, merge)
+    _take_rules(township, preset, merge)
+    _take_procedures(township, preset, merge, user)
+    _take_categories(township, preset, merge)
+    _take_duties(township, preset, merge, since or clock.today())
     changes.added += [f"post {post}" for post in fill_posts(township=township)]
+    if "settings" in changes.updated or township.loaded_plan != merge.said:
+        township.loaded_plan = merge.said
+        township.save(update_fields=[*SETTINGS, "loaded_plan"])
     if changes:
         audit.record(
             AuditKind.PLAN, user=user, subject=preset.title, township_code=township.pk,
             plan=number, added=len(changes.added), updated=len(changes.updated),
+            before=changes.side(0), after=changes.side(1),
         )  # fmt: skip
     if dry_run:
         transaction.set_rollback(True)
@@ -130,17 +128,14 @@ def _known(number: int) -> Preset:
 
 
 def _take_settings(township: Township, preset: Preset, changes: Changes) -> None:
-    wanted = {
-        "plan_number": preset.number,
-        "plan_title": preset.title,
-        "plan_hash": loader.hash_of(preset),
-        "expected": preset.expected,
-    }
-    if any(getattr(township, name) != value for name, value in wanted.items()):
-        changes.updated.append("settings")
-        for name, value in wanted.items():
-            setattr(township, name, value)
-        township.save(update_fields=list(wanted))
+    """Which plan, and which edition of it; saved with what was loaded."""
+    wanted = (preset.number, preset.title, loader.hash_of(preset), preset.expected)
+    pairs = {name: (getattr(township, name), value) for name, value in zip(SETTINGS, wanted, strict=True)}
+    apart = {name: (old, new) for name, (old, new) in pairs.items() if old != new}
+    for name, (old, new) in apart.items():
+        setattr(township, name, new)
+        shown = (str(old)[:12], str(new)[:12]) if name == "plan_hash" else (old, new)
+        changes.updated.setdefault("settings", {})[name] = shown
 
 
 def _take_departments(township: Township, preset: Preset, changes: Changes) -> None:
@@ -152,11 +147,10 @@ def _take_departments(township: Township, preset: Preset, changes: Changes) -> N
         changes.added += [f"department {name}" for name in missing]
 
 
-def _take_tiers(township: Township, preset: Preset, changes: Changes) -> None:
+def _take_tiers(township: Township, preset: Preset, merge: Merge) -> None:
     wanted = {
         str(tier.depth): {
             "kind": tier.kind,
-            "depth": tier.depth,
             "label": tier.label,
             "name": tier.name,
             "head_title": tier.head_title,
@@ -167,64 +161,66 @@ def _take_tiers(township: Township, preset: Preset, changes: Changes) -> None:
         }
         for tier in preset.tiers
     }
-    present = {str(tier.depth): tier for tier in Tier.objects.filter(township=township)}
-    for depth, tier in present.items():
-        if depth in wanted and not tier.posts:  # of an edition that did not keep them here
-            tier.posts = wanted[depth]["posts"]
-            tier.save(update_fields=["posts"])
-            changes.updated.append(f"posts of tier {depth}")
-    Tier.objects.bulk_create(
-        _missing(Tier, {"township": township}, wanted, present, what="tier", changes=changes)
-    )
-
-
-def _take_rules(township: Township, preset: Preset, changes: Changes) -> None:
-    """The one table whose rows say themselves whether the township changed them."""
-    wanted = {
-        rule.id: {"rule_id": rule.id, "clause": rule.clause(preset.title), "text": rule.text}
-        for rule in preset.rules
+    rows = {str(tier.depth): tier for tier in Tier.objects.filter(township=township).select_for_update()}
+    bare = {  # of an edition that did not keep the posts here
+        depth: {**merge.loaded.get(f"tier {depth}", {}), "posts": []}
+        for depth, tier in rows.items()
+        if not tier.posts
     }
-    present = {rule.rule_id: rule for rule in Rule.objects.filter(township=township)}
-    stale = []
-    for rule_id, values in wanted.items():
-        rule = present.get(rule_id)
-        if rule is not None and not rule.changed_here and _differs(rule, values):
-            rule.clause, rule.text = values["clause"], values["text"]
-            stale.append(rule)
-            changes.updated.append(f"rule {rule_id}")
-    Rule.objects.bulk_update(stale, ["clause", "text"])
-    Rule.objects.bulk_create(
-        _missing(Rule, {"township": township}, wanted, present, what="rule", changes=changes)
-    )
+    follow = merge.table("tier", wanted=wanted, present=_as_it_is(rows, wanted), bases=bare)
+    _update(Tier, rows, follow)
+    _create(Tier, "depth", rows, wanted, township=township)
 
 
-def _take_procedures(township: Township, preset: Preset, changes: Changes) -> None:
+def _take_rules(township: Township, preset: Preset, merge: Merge) -> None:
+    """The one table whose rows say themselves whether the township changed them."""
+    wanted = {rule.id: {"clause": rule.clause(preset.title), "text": rule.text} for rule in preset.rules}
+    rows = {rule.rule_id: rule for rule in Rule.objects.filter(township=township).select_for_update()}
+    present = _as_it_is(rows, wanted)
+    bases = {rule_id: {} if rule.changed_here else present[rule_id] for rule_id, rule in rows.items()}
+    _update(Rule, rows, merge.table("rule", wanted=wanted, present=present, bases=bases))
+    _create(Rule, "rule_id", rows, wanted, township=township)
+
+
+def _take_procedures(township: Township, preset: Preset, merge: Merge, user: User | None) -> None:
+    """The limits, which most townships set themselves, are one field and the way a matter goes another: who set limits gets
+    a better way all the same, who changed the way keeps it whole."""
     wanted = {
-        procedure.code: {
-            "code": procedure.code,
-            "name": procedure.name,
-            "rule_id": procedure.rule or "",
-            "data": procedure.spec.model_dump(mode="json", exclude_defaults=True),
-        }
+        procedure.code: _procedure(procedure.name, procedure.rule or "", procedure.spec)
         for procedure in preset.procedures
     }
-    current = Procedure.objects.filter(township=township.grid, is_current=True)
-    present = {procedure.code: procedure for procedure in current}
-    made = _missing(
-        Procedure, {"township": township.grid}, wanted, present, what="procedure", changes=changes
-    )
-    Procedure.objects.bulk_create(made)
+    rows = {row.code: row for row in Procedure.objects.filter(township=township.grid, is_current=True)}
+    present = {code: _procedure(row.name, row.rule_id, row.spec) for code, row in rows.items()}
+    follow = merge.table("procedure", wanted=wanted, present=present)
+    new = [
+        NewProcedure(code, it["name"], _data(it), it["rule_id"], based_on=rows[code].version)
+        for code, it in ((code, {**present[code], **values}) for code, values in follow.items())
+    ]
+    if new:
+        publish_procedures(township=township.grid, procedures=new, user=user)
+    columns = {
+        code: {"name": it["name"], "rule_id": it["rule_id"], "data": _data(it)} for code, it in wanted.items()
+    }
+    _create(Procedure, "code", rows, columns, township=township.grid)
 
 
-def _take_categories(township: Township, preset: Preset, changes: Changes) -> None:
+def _procedure(name: str, rule_id: str, spec: ProcedureSpec) -> dict[str, Any]:
+    data = spec.model_dump(mode="json", exclude_defaults=True)
+    return {"name": name, "rule_id": rule_id, "limits": data.pop("limits", {}), "data": data}
+
+
+def _data(values: Values) -> dict[str, Any]:
+    return {**values["data"], "limits": values["limits"]} if values["limits"] else dict(values["data"])
+
+
+def _take_categories(township: Township, preset: Preset, merge: Merge) -> None:
     current = Procedure.objects.filter(township=township.grid, is_current=True)
-    procedures = {procedure.code: procedure.pk for procedure in current}
+    procedures = {procedure.code: procedure for procedure in current}
     wanted = {
         category.code: {
-            "code": category.code,
             "name": category.name,
             "kind": category.kind,
-            "procedure_id": procedures[category.procedure],
+            "procedure": category.procedure,
             "must_report": category.must_report,
             "is_active": category.active,
             "for_grids": category.for_grids,
@@ -233,15 +229,26 @@ def _take_categories(township: Township, preset: Preset, changes: Changes) -> No
         }
         for position, category in enumerate(preset.categories, start=1)
     }
-    present = {category.code: category for category in Category.objects.filter(township=township.grid)}
-    made = _missing(Category, {"township": township.grid}, wanted, present, what="category", changes=changes)
-    Category.objects.bulk_create(made)
+    found = Category.objects.filter(township=township.grid).select_related("procedure")
+    rows = {category.code: category for category in found.select_for_update(of=("self",))}
+    present = {
+        code: {**values, "procedure": rows[code].procedure.code}
+        for code, values in _as_it_is(rows, wanted).items()
+    }
+
+    def columns(of: Rows) -> Rows:
+        return {
+            code: {it: procedures[to] if it == "procedure" else to for it, to in values.items()}
+            for code, values in of.items()
+        }
+
+    _update(Category, rows, columns(merge.table("category", wanted=wanted, present=present)))
+    _create(Category, "code", rows, columns(wanted), township=township.grid)
 
 
-def _take_duties(township: Township, preset: Preset, changes: Changes, since: date) -> None:
+def _take_duties(township: Township, preset: Preset, merge: Merge, since: date) -> None:
     wanted = {
         duty.rule: {
-            "rule_id": duty.rule,
             "name": duty.name,
             "kind": duty.kind,
             "grid_kind": duty.grid_kind,
@@ -251,32 +258,37 @@ def _take_duties(township: Township, preset: Preset, changes: Changes, since: da
         }
         for duty in preset.duties
     }
-    present = {duty.rule_id: duty for duty in Duty.objects.filter(township=township.grid)}
-    of = {"township": township.grid, "since": since}
-    Duty.objects.bulk_create(_missing(Duty, of, wanted, present, what="duty", changes=changes))
+    rows = {duty.rule_id: duty for duty in Duty.objects.filter(township=township.grid).select_for_update()}
+    follow = merge.table("duty", wanted=wanted, present=_as_it_is(rows, wanted))
+    for code, values in follow.items():
+        if {"kind", "grid_kind", "per"} & values.keys() or ("times" in values and not rows[code].times):
+            values["since"] = since  # what falls due only now was not neglected before
+            merge.changes.updated[f"duty {code}"]["since"] = (str(rows[code].since), str(since))
+    _update(Duty, rows, follow)
+    _create(Duty, "rule_id", rows, wanted, township=township.grid, since=since)
 
 
-def _missing(
-    model: type[models.Model],
-    of: Mapping[str, Any],
-    wanted: Mapping[str, Mapping[str, Any]],
-    present: Mapping[str, models.Model],
-    *,
-    what: str,
-    changes: Changes,
-) -> list[Any]:
-    """Unsaved rows for the codes that are not there; names those that are there but differ as kept."""
-    changes.added += [f"{what} {code}" for code in wanted if code not in present]
-    changes.kept += [
-        f"{what} {code}"
-        for code, values in wanted.items()
-        if code in present and _differs(present[code], values) and f"{what} {code}" not in changes.updated
-    ]
-    return [model(**of, **values) for code, values in wanted.items() if code not in present]
+def _as_it_is(rows: Mapping[str, models.Model], wanted: Rows) -> dict[str, Values]:
+    return {code: {name: getattr(row, name) for name in wanted.get(code, ())} for code, row in rows.items()}
 
 
-def _differs(row: models.Model, values: Mapping[str, Any]) -> bool:
-    return any(getattr(row, name) != value for name, value in values.items())
+def _update(model: type[models.Model], rows: Mapping[str, Any], follow: Rows) -> None:
+    """Many rows in one statement; none where nothing follows the plan."""
+    for code, values in follow.items():
+        for name, value in values.items():
+            setattr(rows[code], name, value)
+    names = sorted({name for values in follow.values() for name in values})
+    if names:
+        model._default_manager.bulk_update([rows[code] for code in follow], names)
+
+
+def _create(
+    model: type[models.Model], key: str, rows: Mapping[str, models.Model], wanted: Rows, **of: Any
+) -> None:
+    missing = {code: values for code, values in wanted.items() if code not in rows}
+    model._default_manager.bulk_create(
+        [model(**of, **{key: code}, **values) for code, values in missing.items()]
+    )
 
 
 def fill_posts(*, township: Township, grids: Sequence[Grid] | None = None) -> list[Post]:

@@ -16,12 +16,13 @@ from incidents.models import Category, Procedure, ProcedureDraft
 
 
 class NewProcedure(NamedTuple):
-    """A further version of a procedure, or its first. `based_on`: the version its author looked at."""
+    """A further version of a procedure, or its first. `rule_id` None: the rule of the version before. `based_on`: the version
+    its author looked at."""
 
     code: str
     name: str
     data: Mapping[str, Any]
-    rule_id: str = ""
+    rule_id: str | None = None
     based_on: int | None = None
 
 
@@ -104,7 +105,7 @@ def _next(township: Grid, new: NewProcedure, before: Procedure | None) -> Proced
         code=new.code,
         version=before.version + 1 if before else 1,
         name=new.name,
-        rule_id=new.rule_id or (before.rule_id if before else ""),
+        rule_id=(before.rule_id if before else "") if new.rule_id is None else new.rule_id,
         data=dict(new.data),
     )
     procedure.clean()

@@ -101,7 +101,7 @@ def test_loading_a_second_time_changes_nothing(number):
     tables = (Township, Tier, Rule, Role, Procedure, Category, Duty, Department, Post)
     before = [list(table.objects.order_by("pk").values()) for table in tables]
     changes = load_plan(plan=number, township_code=TOWN)
-    assert (changes.added, changes.updated, changes.kept) == ([], [], [])
+    assert (changes.added, changes.updated, changes.kept) == ([], {}, {})
     assert [list(table.objects.order_by("pk").values()) for table in tables] == before
 
 
@@ -252,7 +252,7 @@ def test_what_a_township_changed_itself_is_kept_and_named(number):
     town = small(number)
     Category.objects.filter(township=town.grid, code="dispute").update(name="我镇的叫法")
     changes = load_plan(plan=number, township_code=TOWN)
-    assert (changes.added, changes.updated, changes.kept) == ([], [], ["category dispute"])
+    assert (changes.added, changes.updated, [*changes.kept]) == ([], {}, ["category dispute"])
     assert Category.objects.get(township=town.grid, code="dispute").name == "我镇的叫法"
 
 

@@ -26,9 +26,8 @@ class Command(BaseCommand):
             changes = load_plan(plan=plan, township_code=options["township"], dry_run=options["dry_run"])
         except DomainError as error:
             raise CommandError(str(error.detail)) from error
-        for word, names in (("added", changes.added), ("updated", changes.updated), ("kept", changes.kept)):
-            for name in names:
-                self.stdout.write(f"{word} {name}")
+        for line in changes.lines():
+            self.stdout.write(line)
         would = " (dry run: nothing was written)" if options["dry_run"] else ""
         self.stdout.write(f"{len(changes)} changes{would}")
 
