@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django import forms
 from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -27,13 +26,13 @@ from grids.admin import TownshipAdmin
 from grids.enums import Kind, Verb
 from grids.models import Calendar, Grid
 from grids.querysets import OFFICE, URGENT, condition, managed_townships, places_of
-from incidents.actions import NewProcedure, discard_draft, keep_draft, publish_draft
+from incidents.actions import NewProcedure, begin_procedure, discard_draft, keep_draft, publish_draft
 from incidents.forms import ActionForm
 from incidents.models import Category, Incident, Procedure, ProcedureDraft, Transition
 from incidents.permissions import may_see_requester, obligatory, owed_before_closing
 from incidents.querysets import RELATED
 from incidents.rehearsal import Rehearsal, rehearse_procedure
-from incidents.spec_form import SpecForm, said
+from incidents.spec_form import BeginForm, CodeField, SpecForm, said
 from incidents.step_form import room_for_another, steps_form
 from incidents.templatetags.matters import time_left
 from incidents.views.matter import offers_for, people_near, take
@@ -245,10 +244,18 @@ class IncidentAdmin(ScopedAdmin):
 
 
 class CategoryForm(AdminForm):
-    code = forms.RegexField(r"^[a-z_]{2,40}$", label=gettext_lazy("code (small letters)"))
+    code = CodeField()
 
     class Meta:
         labels = {"township": gettext_lazy("township")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen: Any = self.fields["procedure"]
+        chosen.label_from_instance = lambda row: f"{row} · {row.code}"  # two may have one name
+        if self.instance.procedure_id:
+            page = reverse("admin:incidents_procedure_change", args=[self.instance.procedure_id])
+            chosen.help_text = format_html('<a href="{}">{}</a>', page, self.instance.procedure)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -274,18 +281,21 @@ class CategoryAdmin(TownshipAdmin):
         return True
 
     def choices(self, user: Any) -> Mapping[str, Rows]:
-        towns = Grid.objects.filter(kind=Kind.TOWNSHIP)
-        procedures = Procedure.objects.filter(is_current=True).order_by("township", "code")
-        if not is_technical(user):
-            own = managed_townships(user)
-            towns, procedures = towns.filter(pk__in=own), procedures.filter(township__in=own)
-        return {"township": towns, "procedure": procedures}
+        towns = _towns(user)
+        procedures = Procedure.objects.filter(is_current=True, township__in=towns)
+        return {"township": towns, "procedure": procedures.order_by("township", "code")}
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fields if obj else ("township", *self.fields)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("code", "kind") if obj else ()
+
+
+def _towns(user: Any) -> Rows:
+    """The townships whose categories and procedures the user sets."""
+    towns = Grid.objects.filter(kind=Kind.TOWNSHIP)
+    return towns if is_technical(user) else towns.filter(pk__in=managed_townships(user))
 
 
 def _way(procedure: Procedure, form: SpecForm) -> Any:
@@ -303,19 +313,71 @@ class ProcedureAdmin(TownshipAdmin):
     list_display = ("name", "code", "version", "is_current")
     list_filter = ("is_current",)
     ordering = ("township", "code", "-version")
-    fields = ("name", "code", "version", "is_current", "in_words")
+    fields = ("name", "code", "version", "is_current", "used_by", "in_words")
+    readonly_fields = fields
+    change_list_template = "admin/incidents/procedure/change_list.html"
     change_form_template = "admin/incidents/procedure/change_form.html"
 
     @admin.display(description=gettext_lazy("steps and limits"))
     def in_words(self, procedure: Procedure) -> str:
         return format_html_join("", "{}: <strong>{}</strong><br>", said(procedure.spec))
 
+    @admin.display(description=gettext_lazy("categories that go by it"))
+    def used_by(self, procedure: Procedure) -> str:
+        rows = procedure.categories.order_by("position", "code")
+        links = [(reverse("admin:incidents_category_change", args=[row.pk]), row.name) for row in rows]
+        return format_html_join("、", '<a href="{}">{}</a>', links) or "–"
+
+    def may_add(self, user: Any) -> bool:
+        return True
+
     def may_change(self, user: Any, row: Any = None) -> bool:
         return False
 
     def get_urls(self) -> list[Any]:
-        publish = self.admin_site.admin_view(self.publish)
-        return [path("<int:pk>/publish/", publish, name="incidents_procedure_publish"), *super().get_urls()]
+        publish, copied = (self.admin_site.admin_view(page) for page in (self.publish, self.copy))
+        return [
+            path("<int:pk>/publish/", publish, name="incidents_procedure_publish"),
+            path("<int:pk>/copy/", copied, name="incidents_procedure_copy"),
+            *super().get_urls(),
+        ]
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """A procedure from nothing: it goes the plain way of every matter until it is changed."""
+        self._must_open(request)
+        return self._begin(request, _towns(request.user), None)
+
+    def copy(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """A procedure of its own with what this version says."""
+        self._must_open(request)
+        base = self.get_object(request, str(pk))
+        return self._begin(request, Grid.objects.filter(pk=base.township_id), base)
+
+    def _begin(self, request: HttpRequest, towns: Rows, base: Procedure | None) -> HttpResponse:
+        """Asks for code and name, publishes version 1 and goes on to the editor."""
+        user: Any = request.user
+        form = BeginForm(request.POST if request.method == "POST" else None, towns=towns, base=base)
+        if form.is_valid():
+            asked = form.cleaned_data
+            new = NewProcedure(asked["code"], asked["name"], form.data_of_spec, base.rule_id if base else "")
+            try:
+                made = begin_procedure(township=asked["township"], procedure=new, user=user)
+            except DomainError as error:
+                show_refusal(form, error)
+            else:
+                text = _("%(procedure)s is there. No matter goes by it until a category names it.")
+                messages.success(request, text % {"procedure": made})
+                return redirect("admin:incidents_procedure_publish", made.pk)
+        title = (
+            _("Copy as a new procedure: %(procedure)s") % {"procedure": base} if base else _("New procedure")
+        )
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "original": base,
+            "title": title,
+        }
+        return render(request, "admin/incidents/procedure/begin.html", context | {"form": form})
 
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, obj: Any = None, **kwargs: Any
@@ -331,7 +393,8 @@ class ProcedureAdmin(TownshipAdmin):
         if request.method != "POST" and draft is not None and draft.base_id != base.pk:
             return redirect("admin:incidents_procedure_publish", draft.base_id)
         newest = _current_of(base)
-        sent = request.POST if request.method == "POST" else _typed_before(draft)
+        typed = dict(request.POST.lists()) if request.method == "POST" else draft and draft.typed
+        sent = None if typed is None else _with_room(typed)
         steps = steps_form(base, sent)
         # what was typed on an older version is compared with the one that it would replace
         form = SpecForm(sent, procedure=base if sent is None else newest, steps=steps if sent else None)
@@ -408,11 +471,10 @@ def _typed(request: HttpRequest, form: SpecForm) -> dict[str, list[str]]:
     }
 
 
-def _typed_before(draft: ProcedureDraft | None) -> QueryDict | None:
-    if draft is None:
-        return None
+def _with_room(typed: Mapping[str, list[str]]) -> QueryDict:
+    """As it was typed, with room for a further step."""
     sent = QueryDict(mutable=True)
-    for name, values in room_for_another(draft.typed).items():
+    for name, values in room_for_another(typed).items():
         sent.setlist(name, values)
     return sent
 

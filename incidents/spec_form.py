@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from enum import Enum
+from string import ascii_lowercase
 from typing import Any, NamedTuple, get_args, get_origin
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from pydantic import ValidationError as SpecError
 
 from gridgov.common.worktime import Limit, Unit
+from grids.models import Grid
 from incidents.due import limit_text
 from incidents.models import Procedure
 from incidents.steps import StepSpec
-from incidents.workflow import LIMIT_KEYS, ProcedureSpec
+from incidents.workflow import CODE, LIMIT_KEYS, ProcedureSpec
 
 LABELS: Mapping[str, Any] = {
     "start": gettext_lazy("Who receives a report"),
@@ -94,6 +97,60 @@ KEPT = (
     "steps",
     "words",
 )  # the clauses behind a procedure stay the plan's; limits have fields of their own
+
+
+class CodeField(forms.RegexField):
+    """The name by which files and figures know a procedure or a category."""
+
+    def __init__(self, **options: Any) -> None:
+        attrs = {"maxlength": 40, "autocapitalize": "none", "autocomplete": "off", "spellcheck": "false"}
+        defaults: dict[str, Any] = {
+            "label": gettext_lazy("code (small letters)"),
+            "error_messages": {
+                "invalid": gettext_lazy("Only small Latin letters and underscores (_), 2 to 40 of them.")
+            },
+            "widget": forms.TextInput(attrs=attrs),
+            "strip": True,
+        }
+        super().__init__(CODE, **defaults | options)
+
+
+class BeginForm(forms.Form):
+    """A procedure that is not there yet. `base`: the version that it copies, without one it begins empty."""
+
+    township = forms.ModelChoiceField(Grid.objects.none(), label=gettext_lazy("township"))
+    code = CodeField(
+        help_text=gettext_lazy(
+            "2 to 40 small Latin letters and underscores, a code that no other procedure of the township has. "
+            "It is for files and figures and stays as it is; people read the name."
+        )
+    )
+    name = forms.CharField(label=gettext_lazy("name"), max_length=60)
+
+    def __init__(
+        self, *args: Any, towns: QuerySet[Grid], base: Procedure | None = None, **options: Any
+    ) -> None:
+        super().__init__(*args, **options)
+        self.base = base
+        town: Any = self.fields["township"]
+        town.queryset, only = towns, list(towns[:2])
+        if len(only) == 1:
+            town.empty_label, town.initial = None, only[0].pk
+        taken = Procedure.objects.filter(township__in=towns).values_list("code", flat=True).distinct()
+        stem = f"{base.code}_copy" if base else "new_procedure"
+        self.fields["code"].initial = free_code(set(taken), stem)
+        if base is not None:
+            self.fields["name"].initial = (_("%(name)s (copy)") % {"name": base.name})[:60]
+
+    @property
+    def data_of_spec(self) -> Mapping[str, Any]:
+        return self.base.data if self.base else {}
+
+
+def free_code(taken: Collection[str], stem: str) -> str:
+    """The stem, or with a letter behind it, as a code that is not taken; empty where all are."""
+    tails = ("", *(f"_{letter}" for letter in ascii_lowercase[1:]))
+    return next((code for tail in tails if (code := stem[: 40 - len(tail)] + tail) not in taken), "")
 
 
 class LimitInput(forms.MultiWidget):

@@ -156,7 +156,7 @@ def added(procedure: Procedure, data: Mapping[str, Any]) -> list[tuple[str, str]
 def room_for_another(typed: Mapping[str, list[str]]) -> dict[str, list[str]]:
     """With an empty form at the end of the steps, where the last is filled in."""
     total = (typed.get("steps-TOTAL_FORMS") or [""])[0]
-    last = int(total) - 1 if total.isdecimal() else -1
+    last = int(total) - 1 if total.isdecimal() and len(total) < 5 else -1
     if any(any(typed.get(f"steps-{last}-{name}", ())) for name in ("code", "name")):
         return {**typed, "steps-TOTAL_FORMS": [str(last + 2)]}
     return dict(typed)

@@ -261,6 +261,9 @@ LIMIT_KEYS = (
 STEP_ACTIONS: Mapping[str, tuple[str, ...]] = {**ARGUMENTS, REPORT: OF_REPORT}
 
 
+CODE = r"^[a-z_]{2,40}$"  # of a procedure and of a category
+
+
 class ProcedureSpec(BaseModel):
     """How one kind of matter goes, as data: what a plan (or a township's own copy of it) decides."""
 

@@ -114,6 +114,7 @@ class MemberForm(ActionForm):
 class MemberAdmin(ManagedAdmin):
     form = MemberForm
     audit_kind = AuditKind.PEOPLE
+    untold = ("phone",)
     list_display = ("name", "phone", "residence", "has_login", "is_active")
     list_filter = ("is_active",)
     list_select_related = ("residence",)

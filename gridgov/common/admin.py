@@ -6,7 +6,7 @@ A page shows what its `seen_by` gives, to whom it `opens_to`; anything else is 4
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -27,6 +27,7 @@ from gridgov.common.actions import send_again
 from gridgov.common.enums import AuditKind
 from gridgov.common.errors import DomainError
 from gridgov.common.forms import show_refusal
+from gridgov.common.masking import HIDDEN
 from gridgov.common.models import Heartbeat, OutboxMessage, SetAside, User
 
 if TYPE_CHECKING:
@@ -71,6 +72,28 @@ class ActionForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.refused is not None:
             show_refusal(self, self.refused)
         return cleaned
+
+
+def edited(form: forms.ModelForm[Any], untold: Collection[str]) -> dict[str, dict[str, Any]]:
+    """What the form changed as the trail keeps it: `before` and `after`, field -> value; of `untold` fields only that they changed."""
+    values: dict[str, dict[str, Any]] = {"before": {}, "after": {}}
+    for name in form.changed_data:
+        old, new = form.initial.get(name), form.cleaned_data.get(name)
+        if isinstance(form.fields[name], forms.ModelChoiceField) and old is not None:
+            rows: Any = form.fields[name].queryset.model._base_manager  # type: ignore[attr-defined]  # noqa: SLF001
+            old = rows.filter(pk=old).first() or old  # by name too, like the new one
+        for when, value in (("before", old), ("after", new)):
+            values[when][name] = HIDDEN if name in untold else _plain(value)
+    return values
+
+
+def _plain(value: Any) -> Any:
+    """As JSON holds it; a row by its name and key."""
+    if isinstance(value, Model):
+        return f"{value} ({value.pk})"
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
 
 
 class Scoped:
@@ -126,6 +149,7 @@ class ScopedAdmin(Scoped, admin.ModelAdmin):  # type: ignore[type-arg]
     show_full_result_count = False
     paginator = BoundedPaginator
     audit_kind: AuditKind | None = AuditKind.SETTINGS  # None: the action writes the trail itself
+    untold: Collection[str] = ()  # fields whose values the trail does not keep: it is never erased
 
     def choices(self, user: Any) -> Mapping[str, Rows]:
         """What may be chosen, by the name of the foreign key. A key without an entry offers nothing."""
@@ -189,15 +213,26 @@ class ScopedAdmin(Scoped, admin.ModelAdmin):  # type: ignore[type-arg]
         if not self.opens_to(request.user):
             raise Http404
 
+    def construct_change_message(
+        self,
+        request: HttpRequest,
+        form: Any,
+        formsets: Any,
+        add: bool = False,  # noqa: FBT001, FBT002
+    ) -> Any:
+        if not add and isinstance(form, forms.ModelForm):
+            request.edited = edited(form, self.untold)  # type: ignore[attr-defined]
+        return super().construct_change_message(request, form, formsets, add)
+
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
         self._audit(request, obj, "added")
         return super().log_addition(request, obj, message)
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
-        self._audit(request, obj, "changed")
+        self._audit(request, obj, "changed", **getattr(request, "edited", {}))
         return super().log_change(request, obj, message)
 
-    def _audit(self, request: HttpRequest, obj: Any, what: str) -> None:
+    def _audit(self, request: HttpRequest, obj: Any, what: str, **detail: Any) -> None:
         if self.audit_kind is not None:
             audit.record(
                 self.audit_kind,
@@ -206,6 +241,7 @@ class ScopedAdmin(Scoped, admin.ModelAdmin):  # type: ignore[type-arg]
                 township_code=str(getattr(obj, "township_code", "") or getattr(obj, "township_id", "")),
                 request=request,
                 what=what,
+                **detail,
             )
 
 

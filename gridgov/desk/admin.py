@@ -64,6 +64,7 @@ class WebhookForm(ActionForm):
 @admin.register(WebhookTarget)
 class WebhookAdmin(ExchangeAdmin):
     form = WebhookForm
+    untold = ("url",)  # may carry a key
     list_display = ("name", "township", "url", "is_active", "created_at")
     list_filter = ("is_active",)
     list_select_related = ("township",)
@@ -204,6 +205,7 @@ class NoticeChannelAdmin(ExchangeAdmin):
     """Groups and people that hear by another channel. The address is a secret and is not shown."""
 
     form = ChannelForm
+    untold = ("url",)
     list_display = ("name", "township", "member", "address", "waits", "is_active")
     list_filter = ("is_active",)
     list_select_related = ("township", "member")

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from grids.enums import Kind
 from incidents.enums import CategoryKind
-from incidents.workflow import ProcedureSpec
+from incidents.workflow import CODE, ProcedureSpec
 from members.enums import DutyKind, Per, RoleCode
 
 # No letter Z or N: what a plan asks of people by belief, petitions, crime, drugs or births is not in gridgov.
@@ -86,14 +86,14 @@ class TierSpec(Spec):
 
 
 class ProcedurePreset(Spec):
-    code: str = Field(pattern=r"^[a-z_]{2,40}$")
+    code: str = Field(pattern=CODE)
     name: str = Field(max_length=60)
     rule: RuleId | None = None
     spec: ProcedureSpec
 
 
 class CategorySpec(Spec):
-    code: str = Field(pattern=r"^[a-z_]{2,40}$")
+    code: str = Field(pattern=CODE)
     name: str = Field(max_length=60)
     kind: CategoryKind
     procedure: str

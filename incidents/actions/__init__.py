@@ -17,6 +17,7 @@ from incidents.actions.performing import perform
 from incidents.actions.posts import follow_posts, follow_succession
 from incidents.actions.publishing import (
     NewProcedure,
+    begin_procedure,
     discard_draft,
     keep_draft,
     publish_draft,
@@ -38,6 +39,7 @@ __all__ = [
     "add_party",
     "answer_feedback",
     "attach",
+    "begin_procedure",
     "call_next",
     "change_order",
     "copied_notice",

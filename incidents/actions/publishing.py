@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
 from gridgov.common import audit, clock
 from gridgov.common.enums import AuditKind
-from gridgov.common.errors import Conflict
+from gridgov.common.errors import Conflict, Invalid
 from gridgov.common.models import User
 from grids.models import Grid
 from incidents.models import Category, Procedure, ProcedureDraft
@@ -17,7 +17,7 @@ from incidents.models import Category, Procedure, ProcedureDraft
 
 class NewProcedure(NamedTuple):
     """A further version of a procedure, or its first. `rule_id` None: the rule of the version before. `based_on`: the version
-    its author looked at."""
+    its author looked at, 0 where it is the first."""
 
     code: str
     name: str
@@ -48,6 +48,21 @@ def publish_procedures(
         after={procedure.code: procedure.data for procedure in made},
     )  # fmt: skip
     return made
+
+
+def begin_procedure(*, township: Grid, procedure: NewProcedure, user: User) -> Procedure:
+    """Version 1 of a new procedure; no category goes by it yet. Invalid, at `code`, where the township has that code."""
+    try:
+        with transaction.atomic():
+            return publish_procedures(
+                township=township, procedures=[procedure._replace(based_on=0)], user=user
+            )[0]
+    except (Conflict, IntegrityError) as error:  # it was there; somebody made it in this moment
+        taken = Procedure.objects.filter(township=township, code=procedure.code).order_by("-version").first()
+        if taken is None:
+            raise
+        text = _("“%(name)s” has this code already; please choose another one.") % {"name": taken.name}
+        raise Invalid(text, code="code_taken", errors={"code": [text]}) from error
 
 
 @transaction.atomic
@@ -98,7 +113,7 @@ def _record(subject: str, base: Procedure, user: User, *, before: Any, after: An
 
 
 def _next(township: Grid, new: NewProcedure, before: Procedure | None) -> Procedure:
-    if new.based_on is not None and (before is None or before.version != new.based_on):
+    if new.based_on is not None and new.based_on != (before.version if before else 0):
         raise _overtaken()
     procedure = Procedure(
         township=township,

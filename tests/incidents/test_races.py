@@ -11,9 +11,9 @@ import pytest
 from django.db import connections
 
 from gridgov.common.errors import Conflict, IdempotencyConflict
-from incidents.actions import answer_feedback, attach, perform, report
+from incidents.actions import NewProcedure, answer_feedback, attach, begin_procedure, perform, report
 from incidents.loop_check import breaches
-from incidents.models import FeedbackRequest, Incident, Part, Stage, Transition, Upload
+from incidents.models import FeedbackRequest, Incident, Part, Procedure, Stage, Transition, Upload
 from members.actions import end_appointment
 from members.models import InboxMessage
 from tests.factories import fresh, township
@@ -266,3 +266,12 @@ def test_photo_and_its_report_that_come_at_once_find_each_other(busy, tmp_path, 
         assert set(names(together(2, work))) == {"tuple", "Incident"}
     assert not Upload.objects.filter(incident=None).exists()
     assert Upload.objects.count() == 8
+
+
+def test_one_code_is_begun_once_however_many_begin_it_at_once(busy):
+    new = NewProcedure("own_way", "自定流程", {})
+    users = [fresh(busy.clerk) for _n in range(5)]
+    results = together(5, lambda index: begin_procedure(township=busy.grid, procedure=new, user=users[index]))
+    assert names(results) == {"Procedure": 1, "Invalid": 4}
+    assert {tuple(it.errors) for it in results if not isinstance(it, Procedure)} == {("code",)}
+    assert Procedure.objects.get(township=busy.grid, code="own_way").version == 1

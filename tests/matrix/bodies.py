@@ -63,6 +63,10 @@ def a_department(world: World, place: str) -> dict[str, Any]:
     return {"township": world.objects["township"][place].code, "name": "虚构办", "phone": ""}
 
 
+def a_procedure(world: World, place: str) -> dict[str, Any]:
+    return {"township": world.objects["township"][place].code, "code": "made_up", "name": "虚构流程"}
+
+
 def a_call(world: World, place: str) -> dict[str, Any]:
     return {"client_uuid": str(uuid4())}
 

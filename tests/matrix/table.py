@@ -333,11 +333,13 @@ ROUTES: Mapping[str, Route] = {
     "admin/incidents/incident/<uuid:pk>/act/<slug:action>/": acting("405 MANAGERS / 405 STAFF / 404"),
     **_of_a_model("incidents/category", "category", "SETTERS", "SETTINGS", adds="SETTERS", changes="SETTINGS"),
     "admin/incidents/procedure/<int:pk>/publish/": route("200 SETTINGS / 404", "200 SETTINGS / 404", "procedure"),
+    "admin/incidents/procedure/<int:pk>/copy/": route("200 SETTINGS / 404", "200 SETTINGS / 404", "procedure"),
     **_of_a_model("incidents/webhooktarget", "webhook", "SETTERS", "SETTINGS", adds="SETTERS", changes="SETTINGS"),
     **_of_a_model("incidents/delivery", "delivery", "SETTERS", "SETTINGS"),
     **_of_a_model("incidents/servicekey", "key", "SETTERS", "SETTINGS", adds="SETTERS", changes="SETTINGS"),
     **_of_a_model("members/noticechannel", "channel", "SETTERS", "SETTINGS", adds="SETTERS", changes="SETTINGS"),
     **_of_a_model("incidents/procedure", "procedure", "SETTERS", "SETTINGS"),
+    "admin/incidents/procedure/add/": route("200 SETTERS / 404", "200 SETTERS / 404"),
 }  # fmt: skip
 
 # What is posted to add something that names a place: another row of the same route.
@@ -348,6 +350,7 @@ ADDING: Mapping[str, Route] = {
     "admin/members/member/add/": route("404", "302 MANAGES / 200 MANAGERS / 404", "", bodies.a_person, "grid"),
     "admin/members/post/add/": route("404", "302 FILLS / 200 MANAGERS / 404", "", bodies.a_post, "grid"),
     "admin/members/department/add/": route("404", "302 OFFICE / 200 CLERK / 404", "", bodies.a_department, "township"),
+    "admin/incidents/procedure/add/": route("404", "302 SETTINGS / 200 SETTERS / 404", "", bodies.a_procedure, "township"),
 }  # fmt: skip
 
 
