@@ -92,7 +92,7 @@ def township(request: HttpRequest) -> HttpResponse:
         "form": form,
         "shown": form.is_bound and form.is_valid(),
         "places": [(number, *demo_place(number)[0]) for number in shipped_places()],
-        "townships": Township.objects.select_related("grid").order_by("grid"),
+        "townships": Township.objects.select_related("grid").defer("loaded_plan").order_by("grid"),
     }
     return render(request, "setup/township.html", context)
 
@@ -177,7 +177,7 @@ def plan_file(request: HttpRequest, code: str) -> HttpResponse:
 
 def _own(request: HttpRequest) -> dict[str, Township]:
     """The townships whose plan this person looks after. Raises Http404 where there is none to look after."""
-    rows = Township.objects.select_related("grid").order_by("grid")
+    rows = Township.objects.select_related("grid").defer("loaded_plan").order_by("grid")
     if not is_technical(request.user):
         rows = rows.filter(pk__in=managed_townships(request.user))
         if not rows:

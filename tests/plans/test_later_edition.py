@@ -141,11 +141,11 @@ def test_a_procedure_left_alone_gets_a_new_version_and_a_running_matter_keeps_it
 
 def test_steps_in_another_order_are_said_so(town):
     ladder = loader.preset(6).procedures[0].spec.model_dump(mode="json", exclude_defaults=True)
-    ladder["steps"][3:] = reversed(ladder["steps"][3:])
+    ladder["steps"][3:5] = reversed(ladder["steps"][3:5])
     assert load(edition(("procedures", "ladder", {"spec": ladder}))) == [
         "updated procedure ladder: data (order)"
     ]
-    assert [step.code for step in current(town, "ladder").spec.steps][3:] == ["visit", "tell"]
+    assert [step.code for step in current(town, "ladder").spec.steps][3:5] == ["visit", "tell"]
 
 
 def test_limits_that_the_township_set_stay_and_the_steps_follow(town):
