@@ -27,6 +27,7 @@ PROBLEMS: Mapping[str, Any] = {
     "unknown_argument": gettext_lazy("None of its actions can decide or ask for that."),
     "no_actor": gettext_lazy("Nobody is named who takes it."),
     "unreachable": gettext_lazy("No way leads to it."),
+    "no_posts": gettext_lazy("It takes over within its level: choose the posts that do."),
     "dead_end": gettext_lazy("From here no way leads to the end."),
 }
 ACTIONS = (

@@ -148,12 +148,16 @@ def binds(step: StepSpec, unit: str) -> bool:
 def within_unit(steps: Steps) -> dict[str, str]:
     """Step -> the one of the same level to which a matter passes where it fails: the unit keeps it, others of its posts
     take it on."""
-    named = {step.code: step for step in steps if step.posts and set(MAIN) & set(step.by)}
-    return {
-        step.code: step.on_failure
-        for step in steps
-        if step.on_failure in named and digits(step.level) and named[step.on_failure].level == step.level
-    }
+    return {step.code: after.code for step, after in _passed_within(steps) if after.posts}
+
+
+def _passed_within(steps: Steps) -> Iterator[tuple[StepSpec, StepSpec]]:
+    """Each step that passes on within its level, and the one to which."""
+    named = {step.code: step for step in steps if digits(step.level) and set(MAIN) & set(step.by)}
+    for step in steps:
+        after = named.get(step.on_failure)
+        if after is not None and after.level == step.level:
+            yield step, after
 
 
 def missing_before(
@@ -197,7 +201,7 @@ def edges(steps: Steps) -> Iterator[tuple[str, str, bool]]:
 
 def problems(steps: Steps, actions: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
     """(step, what is wrong): `unknown_action`, `unknown_argument`, `unknown_step`, `double`, `no_actor`, `unreachable`,
-    `dead_end`. `actions`: action -> the arguments it takes."""
+    `dead_end`, `no_posts`. `actions`: action -> the arguments it takes."""
     codes = [step.code for step in steps]
     for step in steps:
         named = [*step.after, *([step.on_failure] if step.on_failure else [])]
@@ -214,6 +218,9 @@ def problems(steps: Steps, actions: Mapping[str, tuple[str, ...]]) -> Iterator[t
             yield step.code, "unknown_argument"
         if not step.actor:
             yield step.code, "no_actor"
+    for _step, after in _passed_within(steps):
+        if not after.posts:  # who else of the unit would it be?
+            yield after.code, "no_posts"
     if len(set(codes)) == len(codes):
         yield from _ways(steps)
 

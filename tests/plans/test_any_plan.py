@@ -192,6 +192,12 @@ def test_a_file_is_loaded_by_the_command_and_a_second_time_changes_nothing(odd, 
             "unreachable",
         ),
         ("code: log", "code: tide", "double"),
+        (
+            "limit: {n: 6, unit: hours}, rule: P11-I1}",
+            "on_failure: dive, rule: P11-I1}\n"
+            "        - {code: dive, name: 下水查看, level: village, actor: 码头管理员, by: [start]}",
+            "no_posts",
+        ),
     ],
 )
 def test_a_procedure_that_cannot_work_is_refused_with_its_step_and_line(odd, tmp_path, old, new, said):
