@@ -218,9 +218,8 @@ def problems(steps: Steps, actions: Mapping[str, tuple[str, ...]]) -> Iterator[t
             yield step.code, "unknown_argument"
         if not step.actor:
             yield step.code, "no_actor"
-    for _step, after in _passed_within(steps):
-        if not after.posts:  # who else of the unit would it be?
-            yield after.code, "no_posts"
+    # who else of the unit would it be?
+    yield from ((after.code, "no_posts") for _step, after in _passed_within(steps) if not after.posts)
     if len(set(codes)) == len(codes):
         yield from _ways(steps)
 

@@ -15,11 +15,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from gridgov.common.errors import DomainError, Forbidden
 from grids.enums import Verb
-from grids.models import Grid
+from grids.models import Grid, Rule
 from grids.querysets import places_of
 from incidents.actions import join
 from incidents.forms import ReportForm
-from incidents.models import Upload
+from incidents.models import Category, Upload
 from incidents.search.similar import REPEATED_WITHIN, alike
 from incidents.views.phone import PhoneForm
 from incidents.views.scope import content_hash, seen
@@ -32,15 +32,18 @@ LONGEST = 4000
 @login_required
 @require_safe
 def similar(request: HttpRequest) -> HttpResponse:
-    """A piece of a page for the form that asks: nothing while grid, category and words are not there yet."""
+    """Pieces of a page for the form that asks: what the plan says of the category, and what is there already once grid,
+    category and words are."""
     user: Any = request.user
     if not places_of(user)[Verb.REPORT]:
         raise PermissionDenied
     grid, category = _place_and_kind(request)
     typed = [request.GET.get(name, "").strip()[:LONGEST] for name in ("description", "title", "address")]
     context: dict[str, Any] = {"found": None}
+    if "place" not in request.GET:
+        context |= {"says_basis": True, "basis": _basis(grid, category)}
     if grid is not None and category and len(typed[0]) >= ENOUGH:
-        context = {
+        context |= {
             "found": alike(user, grid=grid, category=category, text="\n".join(typed)),
             "grid": grid,
             "category": category,
@@ -48,6 +51,16 @@ def similar(request: HttpRequest) -> HttpResponse:
             "may_join": "place" not in request.GET,  # a caller's name and phone would be lost in a note
         }
     return render(request, "incidents/similar.html", context)
+
+
+def _basis(grid: Grid | None, category: str) -> Rule | None:
+    """The rule of the plan behind a category: what to report of it, and what not."""
+    if grid is None:
+        return None
+    known = Category.objects.filter(township=grid.township_code, code=category, is_active=True).first()
+    if known is None or not known.rule_id:
+        return None
+    return Rule.objects.filter(township=grid.township_code, rule_id=known.rule_id).first()
 
 
 def _place_and_kind(request: HttpRequest) -> tuple[Grid | None, str]:

@@ -151,8 +151,23 @@ def test_form_shows_what_is_there_while_one_types(town, pond):
     assert "鱼塘漏水" in piece
     assert f'formaction="/incidents/{pond.pk}/join/"' in piece
     for missing in typed:
-        assert client.get("/incidents/similar/", typed | {missing: ""}).content.strip() == b""
-    assert client.get("/incidents/similar/", typed | {"grid": "x"}).content.strip() == b""
+        assert "鱼塘漏水" not in client.get("/incidents/similar/", typed | {missing: ""}).content.decode()
+    assert "鱼塘漏水" not in client.get("/incidents/similar/", typed | {"grid": "x"}).content.decode()
+
+
+def test_form_says_what_the_plan_says_of_the_category(town):
+    client = login(Client(), town.worker)
+    assert '<p id="basis"' in client.get("/incidents/new/").content.decode()
+
+    def piece(**typed):
+        return client.get("/incidents/similar/", {"grid": town.groups[0].code, **typed}).content.decode()
+
+    assert "《镇网格化服务管理实施意见》第八部分（五）" in piece(category="request")
+    for typed in ({"category": ""}, {"category": "nothing"}, {"category": "request", "grid": "x"}):
+        assert "《" not in piece(**typed)
+    assert 'id="basis"' not in piece(
+        category="request", place="1"
+    )  # the form for phone calls has no such line
 
 
 def test_joining_adds_a_note_a_part_and_the_photos(town, pond):

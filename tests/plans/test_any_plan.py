@@ -194,8 +194,10 @@ def test_a_file_is_loaded_by_the_command_and_a_second_time_changes_nothing(odd, 
         ("code: log", "code: tide", "double"),
         (
             "limit: {n: 6, unit: hours}, rule: P11-I1}",
-            "on_failure: dive, rule: P11-I1}\n"
-            "        - {code: dive, name: 下水查看, level: village, actor: 码头管理员, by: [start]}",
+            (
+                "on_failure: dive, rule: P11-I1}\n"
+                "        - {code: dive, name: 下水查看, level: village, actor: 码头管理员, by: [start]}"
+            ),
             "no_posts",
         ),
     ],

@@ -11,6 +11,7 @@ from incidents.api.inputs import ReportInput
 from incidents.loop_check import breaches
 from incidents.models import Incident, Part
 from members.models import Appointment, InboxMessage
+from tests.factories import client_for
 from tests.plans.walking import Walk, page
 
 pytestmark = pytest.mark.django_db
@@ -280,6 +281,17 @@ def test_the_form_of_a_report_asks_for_the_event_only(number, title):
         set(re.findall(r'name="([a-z_]+)"', form.partition("</form>")[0])) - {"csrfmiddlewaretoken"}
         == ON_THE_PAGE
     )
+
+
+@pytest.mark.requirement("R72")
+def test_who_reports_a_move_reads_what_is_written_down_and_what_not(walk, representative):
+    """Household count and service need only (ambiguity 34), in the form and over REST."""
+    typed = f"grid={walk.deepest.code}&category=move_note"
+    piece = page(representative, f"/incidents/similar/?{typed}").content.decode()
+    assert "只写户数和所需服务" in piece
+    answer = client_for(representative).get("/api/v1/categories/").json()
+    rules = {one["code"]: one["rule"] for one in answer}
+    assert rules["move_note"]["text"].endswith("只写户数和所需服务。")
 
 
 @pytest.mark.requirement("R72")
