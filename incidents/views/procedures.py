@@ -154,18 +154,21 @@ def diagram(steps: Steps, levels: Mapping[str, str]) -> Diagram:
     end = (width - COLUMN // 2, last.y + BOX_H // 2)
     arrows = []
     for start, target, success in edges(steps):
-        one = boxes[start]
-        if target == CLOSE:
-            arrows.append((_curve(one, end[0] - 26, end[1]), success))
-        else:
-            arrows.append((_curve(one, boxes[target].x, boxes[target].y + BOX_H // 2), success))
+        one, to = boxes[start], boxes.get(target)
+        x, y = (end[0] - 26, end[1]) if to is None else (to.x, to.y + BOX_H // 2)
+        lane = [box for box in boxes.values() if box.y == one.y and box is not to and not box.beside]
+        between = any(one.x < box.x < x for box in lane)
+        arrows.append((_curve(one, x, y, between=between), success))
     lanes = [(20 + place * LANE + BOX_H // 2, levels.get(key, key)) for place, key in enumerate(used)]
     return Diagram(width, 20 + len(used) * LANE, lanes, list(boxes.values()), arrows, end)
 
 
-def _curve(box: Box, x: int, y: int) -> str:
-    """From the right side of a box to a point; back to the left it runs below."""
+def _curve(box: Box, x: int, y: int, *, between: bool) -> str:
+    """From the right side of a box to a point; below the boxes of its lane that lie between, and so back to the left."""
     x1, y1 = box.x + BOX_W, box.y + BOX_H // 2
+    if x > x1 and between:
+        middle, low = box.x + BOX_W // 2, box.y + BOX_H + 56
+        return f"M{middle} {box.y + BOX_H} C{middle} {low} {x - COLUMN} {low} {x} {y}"
     if x > x1:
         bend = (x - x1) // 2
         return f"M{x1} {y1} C{x1 + bend} {y1} {x - bend} {y} {x} {y}"
