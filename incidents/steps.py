@@ -138,6 +138,12 @@ def beside(steps: Steps, action: str) -> list[StepSpec]:
     return [step for step in steps if step.parallel and action in step.actions]
 
 
+def owed_beside(steps: Steps, done: Collection[str]) -> list[StepSpec]:
+    """What has its time beside the way and must be taken before the matter may be closed."""
+    open_ones = [step for step in steps if step.parallel and step.owed and step.code not in done]
+    return [step for step in open_ones if set(done).issuperset(step.after)]
+
+
 def binds(step: StepSpec, unit: str) -> bool:
     """Whether a step that comes first still counts for a matter that lies with a unit of this level: what a lower level
     has not done is not waited for once the matter has gone past it."""

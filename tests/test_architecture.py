@@ -36,6 +36,7 @@ EXTRA_FILES = {
     "incidents/board.py": "figures over what is open and the rows behind each: read by a page, writes nothing",
     "incidents/due.py": "why a deadline is what it is, in sentences: read by pages and REST, writes nothing",
     "incidents/rehearsal.py": "what a change would have meant, over stages and their ledgers: pages ask, writes nothing",
+    "incidents/beside.py": "what somebody owes in matters of others, over parts, procedures and history: read by desk and API",
     "incidents/rising.py": "what went up and will go up, over deadlines, cards and history: read by desk and page, writes nothing",
     "incidents/receipts.py": "what has arrived, over reports and photos: read by REST and the desk, writes nothing",
     "incidents/steps.py": "the steps of a procedure as data, pure: the vocabulary of workflow.py, which is long enough",

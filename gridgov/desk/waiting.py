@@ -7,6 +7,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
 
 from gridgov.common import clock
 from gridgov.common.models import User
+from incidents.beside import owed_beside
 from incidents.models import AssistTask, Incident, Stage
 from incidents.querysets import RELATED, IncidentQuerySet
 from members.querysets import standing_of
@@ -40,8 +41,9 @@ def counters(user: User) -> dict[str, int]:
     return counted | beside
 
 
-def waiting(user: User, most: int = MOST) -> dict[str, list[dict[str, Any]]]:
-    """The most urgent of each, with the time window of the unit's own stage; four queries."""
+def waiting(user: User, most: int = MOST) -> dict[str, list[Any]]:
+    """The most urgent of each, with the time window of the unit's own stage; what is owed beside others' matters. At most
+    eight queries."""
     now, end = bounds()
     rows = _with_window(Incident.objects.waiting_for(user))
     return {
@@ -49,6 +51,7 @@ def waiting(user: User, most: int = MOST) -> dict[str, list[dict[str, Any]]]:
         "due_today": _tasks(rows.filter(due_at__gte=now, due_at__lte=end), most),
         "open": _tasks(rows.filter(Q(due_at=None) | Q(due_at__gt=end)), most),
         "assisting": _assisting(user, most),
+        "beside": owed_beside(user, most),
     }
 
 

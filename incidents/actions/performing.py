@@ -10,7 +10,6 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import F, Max
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from gridgov.common import clock
 from gridgov.common.enums import Channel
@@ -19,23 +18,19 @@ from incidents.actions.case import Case, Given
 from incidents.actions.files import take_files
 from incidents.actions.moves import MOVES
 from incidents.actions.moves.handling import take_over_first
-from incidents.actions.moves.naming import take_part
+from incidents.actions.moves.naming import call_beside
 from incidents.actions.result import Outcome, entry_errors, replay_of
-from incidents.enums import PartRole
 from incidents.models import Incident, Transition
 from incidents.permissions import obligatory, refusal
-from incidents.permissions.steps import due_beside, holders_of, paper_of, rules_of_step, step_of
-from incidents.steps import PAPERS, StepSpec
+from incidents.permissions.steps import newly_owed, paper_of, rules_of_step, step_of
+from incidents.steps import PAPERS
 from incidents.workflow import TRANSITIONS, Move, arguments_of
-from members.enums import MessageKind
 from members.models import Member
 from members.permissions import acting
 from members.querysets import standing_of
 
 if TYPE_CHECKING:
     from gridgov.common.models import User
-
-BESIDE = gettext_noop("“%(step)s” of %(number)s is yours: %(heading)s")
 
 
 def perform(
@@ -113,7 +108,7 @@ def _carry_out(
         case.set(important=True)
     data = (MOVES[case.action](case, given) or {}) | ({"step": step.code} if step else {})
     if step is not None:
-        _call_beside(case, step)
+        call_beside(case, newly_owed(case.incident, step))
     row = case.save(
         client_uuid=client_uuid,
         body_hash=body_hash,
@@ -133,15 +128,6 @@ def _carry_out(
                 argument=name,
                 paper=paper,
             )
-
-
-def _call_beside(case: Case, taken: StepSpec) -> None:
-    """Whoever owes a step beside the way from now on hears of it and has the matter among theirs."""
-    for step in due_beside(case.incident, taken):
-        holders = holders_of(case.incident, step)
-        for member in holders:
-            take_part(case, PartRole.HELPER, member)
-        case.announce(holders, BESIDE, MessageKind.ARRIVED, step=step.name)
 
 
 def _earliest(incident: Incident, move: Move) -> datetime:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from incidents.actions.beginning import (
 )
 from incidents.actions.case import ARRIVED, lead_part
 from incidents.actions.files import collect_waiting, turn_of_report
+from incidents.actions.moves.naming import BESIDE
 from incidents.actions.numbers import next_number
 from incidents.actions.people import party_rows
 from incidents.actions.performing import perform
@@ -38,8 +40,8 @@ from incidents.enums import PartRole, Purpose, Source, Status
 from incidents.models import Category, Incident, Part, Party, Requester, Stage, Transition
 from incidents.models.incident import MEDIA_URL, ORDER_SAID, TREND_FORECAST
 from incidents.models.time import TOTAL_NUMBER
-from incidents.permissions.steps import step_of, step_rule
-from incidents.steps import REPORT, level_of
+from incidents.permissions.steps import holders_of, step_of, step_rule
+from incidents.steps import REPORT, level_of, owed_beside
 from incidents.workflow import TRANSITIONS, ProcedureSpec
 from members.actions import tell
 from members.enums import MessageKind
@@ -174,14 +176,17 @@ def _receive(incident: Incident, user: User, person: Any, happened_at: datetime 
     insert([incident])
     insert(stages)
     leaders = leaders_told(incident)
-    data = step_of_report(incident, stood) | (
-        {"told": [str(held.post) for held in leaders]} if leaders else {}
-    )
+    step = step_of_report(incident, stood)
+    data = step | ({"told": [str(held.post) for held in leaders]} if leaders else {})
     _first_row(incident, user, happened_at, standing_of(user).member if for_other else None, data)
     helpers = list(dict.fromkeys(holders[code].member for code in helping if code in holders))
-    _parts(incident, reporter, helpers)
+    owing = {one: holders_of(incident, one) for one in owed_beside(spec.steps, set(step.values()))}
+    _parts(incident, reporter, list(dict.fromkeys(chain(helpers, *owing.values()))))
     collect_waiting(user=user, incident=incident)
-    _tell(incident, reporter, [*helpers, *(held.member for held in leaders)])
+    leading = [held.member for held in leaders]
+    _tell(incident, reporter, [incident.responsible_member, *helpers, *leading], ARRIVED)
+    for one, members in owing.items():
+        _tell(incident, reporter, members, BESIDE, step=one.name)
 
 
 def _refuse_twin(incident: Incident) -> None:
@@ -306,13 +311,16 @@ def _parts(incident: Incident, reporter: Member, helpers: list[Member]) -> None:
     insert([*rows, *([lead] if lead else [])])
 
 
-def _tell(incident: Incident, reporter: Member, helpers: list[Member]) -> None:
-    receivers = [m for m in (incident.responsible_member, *helpers) if m is not None and m != reporter]
+def _tell(
+    incident: Incident, reporter: Member, members: Iterable[Member | None], text: str, **params: str
+) -> None:
+    """Each hears once of a report, whatever makes it theirs."""
+    receivers = [member for member in members if member is not None and member != reporter]
     if receivers:
         tell(
             members=receivers,
-            text=ARRIVED,
-            params={"number": incident.number, "heading": incident.heading},
+            text=text,
+            params={"number": incident.number, "heading": incident.heading, **params},
             key=f"{incident.pk}:1:{REPORT}",
             link=f"/incidents/{incident.pk}/",
             kind=MessageKind.ARRIVED,

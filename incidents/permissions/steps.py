@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from grids.enums import Verb
 from grids.models import Rule
 from grids.querysets import holds, next_code
 from incidents.enums import Status
-from incidents.models import Incident
+from incidents.models import Incident, Transition
 from incidents.steps import (
     ACCEPTOR,
     CLOSE,
@@ -33,6 +33,7 @@ from incidents.steps import (
     levels_here,
     missing_before,
     naming,
+    owed_beside,
     place_at,
     within_unit,
 )
@@ -118,22 +119,35 @@ def _taken(incident: Incident) -> Taken:
     """Asked once for what this row is."""
     known: Taken | None = vars(incident).get("taken")
     if known is None or known.version != incident.version:
-        known = Taken(incident.version)
-        for action, data in incident.history.standing().order_by("seq").values_list("action", "data"):
-            if action == "reopen":
-                known.now.clear()
-            if action == "correct" and "procedure" in data.get(
-                "after", ()
-            ):  # what is named after that is of another one
-                known = Taken(incident.version)
-            if action in ("dispatch", "escalate", "hand_over", "reopen"):
-                known.within.clear()
-            if data.get(NEXT):
-                known.within.add(data[NEXT])
-            if data.get("step"):
-                known.now.add(data["step"])
-                known.ever.add(data["step"])
-        vars(incident)["taken"] = known
+        rows = incident.history.standing().order_by("seq").values_list("action", "data")
+        known = vars(incident)["taken"] = _read(incident.version, rows)
+    return known
+
+
+def take_together(incidents: Sequence[Incident]) -> None:
+    """Asks once for what was taken in all of them."""
+    rows: dict[Any, list[tuple[str, Any]]] = {}
+    found = Transition.objects.standing().filter(incident__in=[row.pk for row in incidents]).order_by("seq")
+    for incident, action, data in found.values_list("incident", "action", "data"):
+        rows.setdefault(incident, []).append((action, data))
+    for row in incidents:
+        vars(row)["taken"] = _read(row.version, rows.get(row.pk, ()))
+
+
+def _read(version: int, rows: Iterable[tuple[str, Any]]) -> Taken:
+    known = Taken(version)
+    for action, data in rows:
+        if action == "reopen":
+            known.now.clear()
+        if action == "correct" and "procedure" in data.get("after", ()):
+            known = Taken(version)  # what is named after that is of another one
+        if action in ("dispatch", "escalate", "hand_over", "reopen"):
+            known.within.clear()
+        if data.get(NEXT):
+            known.within.add(data[NEXT])
+        if data.get("step"):
+            known.now.add(data["step"])
+            known.ever.add(data["step"])
     return known
 
 
@@ -170,14 +184,10 @@ def holders_of(incident: Incident, step: StepSpec) -> list[Member]:
     return list(dict.fromkeys(held.member for held in found.select_related("member").order_by("id")))
 
 
-def due_beside(incident: Incident, taken: StepSpec) -> list[StepSpec]:
+def newly_owed(incident: Incident, taken: StepSpec) -> list[StepSpec]:
     """What is owed beside the way of the matter from now on, because this step was taken."""
-    steps = incident.procedure.spec.steps
-    waiting = [step for step in steps if step.parallel and step.owed and taken.code in step.after]
-    if not waiting:
-        return []
-    ever = {*_taken(incident).ever, taken.code}
-    return [step for step in waiting if step.code not in ever and ever.issuperset(step.after)]
+    waiting = [step for step in incident.procedure.spec.steps if step.parallel and taken.code in step.after]
+    return owed_beside(waiting, {*_taken(incident).ever, taken.code}) if waiting else []
 
 
 def stands_at(user: User, incident: Incident, level: str, verbs: tuple[str, ...]) -> bool:
@@ -394,9 +404,8 @@ def owed_steps(incident: Incident) -> list[StepSpec]:
     if not owed:
         return []
     ever = _taken(incident).ever
-    return [
-        step for step in owed if step.code not in ever and (not step.parallel or ever.issuperset(step.after))
-    ]
+    turn = [step for step in owed if not step.parallel and step.code not in ever]
+    return [*turn, *owed_beside(owed, ever)]
 
 
 # --- what is shown ------------------------------------------------------------------------------------------------

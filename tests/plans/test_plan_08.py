@@ -2,9 +2,11 @@
 
 import pytest
 
-from incidents.actions.performing import BESIDE
+from incidents.actions.moves.naming import BESIDE
+from incidents.beside import owed_beside
 from incidents.models import Part
 from members.models import InboxMessage
+from tests.factories import fresh
 from tests.plans.walking import Walk
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +51,7 @@ def test_a_problem_assigned_from_above_is_corrected_followed_and_checked_again(w
     (word,) = heard(head, row)  # the village through which it goes down
     assert (word.text, word.params["step"]) == (BESIDE, "跟踪落实")
     assert Part.objects.filter(incident=row, member=head.member, role="helper", until=None).exists()
+    assert [(str(one.incident.pk), one.step.code) for one in owed_beside(head)] == [(row, "track")]
     assert walk.step(member, row) == "correct"
     walk.refused(head, row, "start", "forbidden", "P8-D17")
     walk.act(member, row, "start")
@@ -61,6 +64,7 @@ def test_a_problem_assigned_from_above_is_corrected_followed_and_checked_again(w
     walk.act(town, row, "add_note", note="镇里看过。")  # not the village: noted, but not the step
     walk.refused(town, row, "close", "add_note_required", "P8-D13")
     walk.act(head, row, "add_note", note="跟踪落实，已到场看过。")
+    assert owed_beside(fresh(head)) == []
     walk.finish(town, row)
     assert walk.steps(town, row) == ["assign", "correct", "correct", "recheck", "correct", "recheck", "track"]
 

@@ -4,14 +4,18 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from gridgov.common import clock
+from incidents.actions.moves.naming import BESIDE
 from incidents.api.inputs import ReportInput
+from incidents.beside import owed_beside
 from incidents.loop_check import breaches
 from incidents.models import Incident, Part
 from members.models import Appointment, InboxMessage
-from tests.factories import client_for
+from tests.factories import client_for, fresh
 from tests.plans.walking import Walk, page
 
 pytestmark = pytest.mark.django_db
@@ -143,7 +147,7 @@ def test_what_the_committees_cannot_settle_goes_to_the_stationed_cadres_of_the_v
     walk.act(stationed, row, "submit_result", note="已化解。")
     walk.act(centre, row, "verify")
     walk.finish(centre, row)
-    assert walk.steps(centre, row) == ["stationed"] * 3
+    assert walk.steps(centre, row) == ["committees", *["stationed"] * 3]
 
 
 @pytest.mark.requirement("R63")
@@ -223,6 +227,43 @@ def test_what_must_be_reported_is_urgent(walk, representative, centre):
         rows[code] = walk.report(representative, code, walk.deepest)
     urgent = {code for code, row in rows.items() if walk.read(centre, row)["important"]}
     assert urgent == MUST_REPORT
+
+
+@pytest.mark.requirement("R73")
+def test_whoever_must_arrive_is_told_and_has_it_on_the_desk_until_there(
+    walk, representative, committees, centre
+):
+    """The centre took a phone call; the matter is its own, the way to the spot the representative's."""
+    row = walk.report(centre, "emergency", walk.deepest)
+    (word,) = InboxMessage.objects.filter(member=representative.member, link=f"/incidents/{row}/")
+    assert (word.text, word.params["step"]) == (BESIDE, "必到现场")
+
+    def waiting(user):
+        return client_for(user).get("/api/v1/tasks/").json()["beside"]
+
+    (one,) = waiting(representative)
+    assert (one["incident"]["id"], one["step"], one["by"]) == (row, "必到现场", ["arrive"])
+    desk = page(representative, "/").content.decode()
+    assert "还须您办" in desk and "必到现场" in desk
+    assert waiting(committees) == waiting(centre) == []
+    assert "还须您办" not in page(committees, "/").content.decode()
+    walk.act(representative, row, "arrive", note="到场。")
+    assert waiting(representative) == []
+    walk.act(representative, row, "undo")
+    assert len(waiting(representative)) == 1
+
+
+@pytest.mark.requirement("R73")
+def test_what_one_owes_beside_takes_the_same_statements_for_one_and_three(walk, representative, centre):
+    counts = []
+    for more in (1, 2):
+        for _n in range(more):
+            walk.report(centre, "emergency", walk.deepest)
+        user = fresh(representative)
+        with CaptureQueriesContext(connection) as seen:
+            assert len(owed_beside(user)) == len(counts) * 2 + 1
+        counts.append(len(seen))
+    assert counts[0] == counts[1] <= 6
 
 
 @pytest.mark.requirement("R73")

@@ -98,6 +98,14 @@ class TaskSerializer(serializers.Serializer[Any]):
     window = WindowSerializer()
 
 
+class BesideSerializer(serializers.Serializer[Any]):
+    incident = IncidentSerializer()
+    step = serializers.CharField(source="step.name", help_text=_("What has to be done there."))
+    by = serializers.ListField(
+        child=serializers.CharField(), source="step.by", help_text=_("The actions by which it is done.")
+    )
+
+
 class TasksSerializer(serializers.Serializer[Any]):
     """What waits for the units one serves on. Each list holds the first 50, the most urgent first."""
 
@@ -107,5 +115,9 @@ class TasksSerializer(serializers.Serializer[Any]):
     open = TaskSerializer(many=True)
     assisting = TaskSerializer(
         many=True, help_text=_("Where one's units assist or were called, with the window of that task.")
+    )
+    beside = BesideSerializer(
+        many=True,
+        help_text=_("What one owes beside matters for which others answer: to arrive, to follow up."),
     )
     as_of = serializers.DateTimeField()

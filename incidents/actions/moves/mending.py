@@ -22,14 +22,14 @@ from incidents.actions.beginning import (
     stood_at,
 )
 from incidents.actions.case import ARRIVED, Case, Given, MoveFunction
-from incidents.actions.moves.naming import take_part
+from incidents.actions.moves.naming import call_beside, take_part
 from incidents.enums import PartRole, Status
 from incidents.models import Incident, Procedure
 from incidents.models.incident import TREND_FORECAST
 from incidents.permissions.conditions import may_merge
 from incidents.permissions.steps import step_rule
 from incidents.querysets import last_step
-from incidents.steps import REPORT
+from incidents.steps import REPORT, owed_beside
 from incidents.workflow import (
     CALLED,
     JOIN,
@@ -222,7 +222,9 @@ def _begin_anew(case: Case, procedure: Procedure) -> dict[str, Any] | None:
     hear = [incident.responsible_member, *helpers, *(held.member for held in leaders)]
     case.announce(hear, ARRIVED, MessageKind.ARRIVED)
     told = {"told": [str(held.post) for held in leaders]} if leaders else {}
-    return step_of_report(incident, stood) | told
+    step = step_of_report(incident, stood)
+    call_beside(case, owed_beside(incident.procedure.spec.steps, set(step.values())))
+    return step | told
 
 
 def _check_place(case: Case, grid: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -11,10 +12,12 @@ from gridgov.common.errors import Invalid
 from incidents.actions.case import Case, Given, part_of
 from incidents.enums import PartRole
 from incidents.models import Part
-from incidents.permissions.steps import may_be_named
+from incidents.permissions.steps import holders_of, may_be_named
+from incidents.steps import StepSpec
 from members.enums import MessageKind
 from members.models import Member
 
+BESIDE = gettext_noop("“%(step)s” of %(number)s is yours: %(heading)s")
 NAMED = gettext_noop("You were named for %(number)s: %(heading)s")
 ROLE_OF = {"case_leader": PartRole.CASE_LEADER, "responsible_person": PartRole.PERSON}
 
@@ -37,8 +40,19 @@ def name_people(case: Case, given: Given) -> dict[str, Any]:
     return said
 
 
+def call_beside(case: Case, steps: Iterable[StepSpec]) -> None:
+    """Whoever owes these steps beside the way from now on hears of it and has a part in the matter."""
+    for step in steps:
+        holders = holders_of(case.incident, step)
+        for member in holders:
+            take_part(case, PartRole.HELPER, member)
+        case.announce(holders, BESIDE, MessageKind.ARRIVED, step=step.name)
+
+
 def take_part(case: Case, role: PartRole, member: Member) -> None:
-    """A current part of this role, new or again."""
+    """A current part of this role, new or again; one, however often the same step names the person."""
+    if any(isinstance(row, Part) and (row.role, row.member_id) == (role, member.pk) for row in case.new):
+        return
     known = Part.objects.filter(incident=case.incident, role=role, member=member).first()
     if known is None:
         case.make(part_of(case.incident, role, member_id=member.pk))
