@@ -35,7 +35,7 @@ ACTIONS = (
     "disapprove", "assist", "whistle", "arrive", "add_note", "remind", "supervise", "verify", "send_back", "feed_back",
     "return_visit", "close", "list_for_rectification",
 )  # fmt: skip
-MANY = ("posts", "by", "then", "sets", "requires", "after", "skip_by")
+MANY = ("also", "posts", "by", "then", "sets", "requires", "after", "skip_by")
 
 
 class StepForm(forms.Form):
@@ -57,6 +57,9 @@ class StepForm(forms.Form):
         help_text=gettext_lazy("Its title; photos and files beside it do not count as that."),
     )
     after = forms.MultipleChoiceField(label=gettext_lazy("Only after"), required=False)
+    also = forms.MultipleChoiceField(
+        label=gettext_lazy("May be taken at these levels as well"), required=False
+    )
     skip_by = forms.MultipleChoiceField(label=gettext_lazy("May be skipped by"), required=False)
     on_success = forms.ChoiceField(label=gettext_lazy("If it succeeds"), required=False)
     on_failure = forms.ChoiceField(label=gettext_lazy("If it does not"), required=False)
@@ -183,6 +186,7 @@ def choices_for(
         "sets": asked,
         "requires": asked,
         "after": codes,
+        "also": levels,
         "skip_by": levels,
         "on_success": [("", _("the next step")), *codes, (CLOSE, _("the matter ends"))],
         "on_failure": [("", "–"), *codes],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -43,6 +44,7 @@ class StepSpec(BaseModel):
     `sets` and `requires` are arguments that its actions cannot do without. `after`: steps that come first, unless the
     actor stands at a level in `skip_by` of such a step. `parallel`: beside the others, at any time; `owed`: before the
     matter may be closed (beside the others: once those in `after` were taken). Without `on_success` the next step follows.
+    `also`: levels at which a step beside the others may be taken as well.
     `posts`: titles of posts; only who holds one takes it, and where nobody who is there does, whoever works at the level.
     `on_failure`: the step that follows when the matter is passed up; one of the same level and of certain posts takes it on
     within the unit.
@@ -54,6 +56,7 @@ class StepSpec(BaseModel):
     code: str = Field(pattern=r"^[a-z_]{2,30}$")
     name: str = Field(min_length=2, max_length=40)
     level: str = Field(pattern=LEVEL)
+    also: tuple[Annotated[str, Field(pattern=LEVEL)], ...] = ()
     actor: str = Field("", max_length=40)
     posts: tuple[str, ...] = ()
     by: tuple[str, ...] = Field(min_length=1)

@@ -310,6 +310,11 @@ class ProcedureSpec(BaseModel):
         first = {"township": place[:9], "village": village, "reporter": stood}.get(self.start)
         return first or place
 
+    def begins_at(self, level: str) -> bool:
+        """Whether a matter may begin at this level of the tree; where there are steps, at a level that has some."""
+        begins = {"township": "township", "village": "village"}.get(self.start, level)
+        return begins == level and (not self.steps or bool(at_levels(self.steps, (level,))))
+
     def word_for(self, action: str) -> str:
         """What the action is called in this procedure."""
         return self.words.get(action) or str(TRANSITIONS[action].label)

@@ -17,7 +17,7 @@ from incidents.actions import attach
 from incidents.enums import AssistKind, Status
 from incidents.models import AssistTask, Incident, Procedure, Transition
 from incidents.permissions import obligatory, owed_before_closing, refusal
-from incidents.permissions.steps import current_step, owed_steps, people_to_name, wrong_unit
+from incidents.permissions.steps import current_step, left_out, owed_steps, people_to_name, wrong_unit
 from incidents.steps import PAPERS, StepSpec, place_at
 from incidents.workflow import TRANSITIONS
 
@@ -185,6 +185,8 @@ def _completed(incident: Incident, people: People, way: Way) -> Way | None:
     if any(value is None for value in whole.values()):
         return None
     if action == "dispatch" and wrong_unit(user, incident, whole["to"]) is not None:
+        return None
+    if action == "hand_over" and left_out(incident, whole["to"].code) is not None:
         return None
     return Way(user, action, whole)
 

@@ -22,7 +22,7 @@ def stood_at(incident: Incident, reporter: Any) -> str:
     """Where on the line of the place the reporter works, the nearest first; empty: nowhere there, or the procedure does not
     ask."""
     spec = incident.procedure.spec
-    if spec.start != "reporter" and not naming(spec.steps, REPORT):
+    if spec.start != "reporter" and not naming(spec.steps, REPORT) and incident.category.for_grids:
         return ""
     return stood_in(standing_of(reporter).units, str(incident.grid_id))
 
@@ -31,6 +31,8 @@ def first_unit(incident: Incident, stood: str) -> str:
     """Who receives the report: the township, the village, the reporter's own unit, or the grid named, which may lie above
     them all."""
     spec = incident.procedure.spec
+    if stood == incident.township_code and not incident.category.for_grids:
+        return stood  # the township sends no such matter to the grids
     return spec.receiver(str(incident.grid_id), village=incident.village_code, stood=stood)
 
 

@@ -10,9 +10,10 @@ from django.utils.translation import gettext as _
 
 from grids.enums import Kind, Verb
 from grids.models import Grid
-from grids.querysets import any_of, places_of
+from grids.querysets import any_of, lineage, places_of
 from incidents.models import AssistTask, Category, Incident
-from incidents.permissions.steps import people_to_name, way_up
+from incidents.permissions.conditions import kept_from_grids
+from incidents.permissions.steps import DEEPER, left_out, people_to_name
 from members.models import Department
 
 if TYPE_CHECKING:
@@ -31,9 +32,13 @@ def targets(user: User, incident: Incident, action: str) -> Choices:
     if action == "dispatch":
         grids = grids.exclude(pk__in=[place.code for place in places])
     else:
-        unit = str(incident.responsible_grid_id)
-        above = [unit[:length] for length in range(9, len(unit), 3)] if way_up(incident) else []
-        grids = grids.exclude(pk__in=[unit, *above])
+        unit = incident.unit_code
+        above = [code for code in lineage(unit)[:-1] if left_out(incident, code)]
+        grids = grids.exclude(pk__in=[str(incident.responsible_grid_id), *above])
+        own = len(lineage(unit)) - 1
+        grids = grids.exclude(depth__in=[own + n for n in DEEPER if left_out(incident, unit + "000" * n)])
+    if kept_from_grids(incident):
+        grids = grids.filter(kind=Kind.TOWNSHIP)
     found = by_village(grids)
     if action == "dispatch" and any(place.kind == Kind.TOWNSHIP for place in places):
         departments = Department.objects.active().filter(township_code=incident.township_code).order_by("pk")
@@ -56,11 +61,9 @@ def _assistants(_user: User, incident: Incident, action: str) -> Choices:
         Grid.objects.active().filter(kind=Kind.VILLAGE, **town).order_by("pk").values_list("pk", "name")
     )
     found = [(_("Departments"), [(f"department:{pk}", name) for pk, name in departments])]
-    return (
-        found
-        if action == "whistle"
-        else [*found, (_("Villages"), [(f"grid:{pk}", name) for pk, name in villages])]
-    )
+    if action == "whistle" or kept_from_grids(incident):
+        return found
+    return [*found, (_("Villages"), [(f"grid:{pk}", name) for pk, name in villages])]
 
 
 def _people(argument: str) -> Callable[[User, Incident, str], Choices]:

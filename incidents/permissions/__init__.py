@@ -15,7 +15,7 @@ from grids.enums import Kind, Verb
 from grids.querysets import holds, places_of
 from incidents.enums import CategoryKind, OnOverdue, Status
 from incidents.models import AssistTask, Escalation, Incident, Supervision, Transition
-from incidents.permissions.conditions import ASSISTING_FIRST, CONDITIONS
+from incidents.permissions.conditions import ASSISTING_FIRST, CONDITIONS, step_first
 from incidents.permissions.steps import (
     asked_by_step,
     beside_at,
@@ -271,7 +271,10 @@ def _refused_to_whoever_stands_there(user: User, incident: Incident, move: Move)
     refused = _refused_by_place(incident, move.name)
     if refused is None and move.name in CONDITIONS:
         refused = CONDITIONS[move.name](user, incident)
-    return refused or by_procedure
+    refused = refused or by_procedure
+    if refused is None and move.name == "settle" and incident.responsible_grid_id == incident.township_code:
+        return _important_not_settled(incident)  # what the township handles is important (rules.md)
+    return refused
 
 
 def _in_its_state(user: User, incident: Incident, move: Move) -> bool:
@@ -289,14 +292,13 @@ def _refused_by_place(incident: Incident, action: str) -> DomainError | None:
                 _("Only a matter of one's own level is settled on the spot."), code="not_own_level"
             )
         if incident.important:
-            return Invalid(
-                _(
-                    "An important matter is not settled on the spot; it needs its verification and return visit."
-                ),
-                code="important_not_settled",
-                rule=rule_of(incident, "return_visit"),
-            )
+            return _important_not_settled(incident)
     return None
+
+
+def _important_not_settled(incident: Incident) -> Invalid:
+    text = _("An important matter is not settled on the spot; it needs its verification and return visit.")
+    return Invalid(text, code="important_not_settled", rule=rule_of(incident, "return_visit"))
 
 
 def owed_before_closing(incident: Incident) -> list[Owed]:
@@ -322,10 +324,7 @@ def owed_before_closing(incident: Incident) -> list[Owed]:
     for step in owed_steps(incident):
         if step.by[0] in asked:
             continue
-        text = _("“%(step)s” (%(actor)s) must have been done first.")
-        owed.append(
-            Owed(step.by[0], text % {"step": step.name, "actor": step.actor}, step_rule(incident, step))
-        )
+        owed.append(Owed(step.by[0], step_first(step), step_rule(incident, step)))
     if incident.is_supervised:
         owed.append(
             Owed(

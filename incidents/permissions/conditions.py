@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -14,11 +14,13 @@ from gridgov.common import clock
 from gridgov.common.errors import Conflict, DomainError, Forbidden, Invalid
 from gridgov.common.prepared import Prepared
 from gridgov.common.worktime import due_at, is_late
-from grids.enums import Verb
+from grids.enums import Kind, Verb
+from grids.models import Grid
 from grids.querysets import holds
 from incidents.enums import AssistKind
 from incidents.models import AssistTask, Incident, Transition
-from incidents.permissions.steps import rule_of
+from incidents.permissions.steps import DEEPER, left_out, rule_of, step_rule, still_beside
+from incidents.steps import StepSpec
 from incidents.workflow import TRANSITIONS
 from members.querysets import standing_of
 
@@ -62,13 +64,49 @@ def _approved_first(_user: User, incident: Incident) -> DomainError | None:
 def _settles(user: User, incident: Incident) -> DomainError | None:
     if incident.is_assisted:
         return Conflict(ASSISTING_FIRST, code="assisting_open", rule=rule_of(incident, "assisting"))
+    owed = still_beside(incident)
+    if owed is not None:
+        text = step_first(owed)
+        return Conflict(text, code=f"{owed.by[0]}_required", rule=step_rule(incident, owed))
     return _approved_first(user, incident)
+
+
+def step_first(step: StepSpec) -> str:
+    """Before the matter may end."""
+    return _("“%(step)s” (%(actor)s) must have been done first.") % {"step": step.name, "actor": step.actor}
+
+
+def kept_from_grids(incident: Incident) -> bool:
+    """Whether it lies with the township and is not on the admission list (准入清单); what a grid has of its own stays in the
+    grids."""
+    return incident.unit_code == incident.township_code and not incident.category.for_grids
+
+
+def not_admitted(incident: Incident, unit: Any) -> str:
+    """Why the township does not send the matter to this unit. Empty: it may."""
+    if not isinstance(unit, Grid) or unit.kind == Kind.TOWNSHIP or not kept_from_grids(incident):
+        return ""
+    return _("“%(category)s” is not on the list of what is sent to the grids.") % {
+        "category": incident.category
+    }
 
 
 def _asks_approval(_user: User, incident: Incident) -> DomainError | None:
     if _needs_approval(incident):
         return None
     return Conflict(_("The procedure of this matter asks for no approval."), code="no_approval_asked")
+
+
+def _hands_over(_user: User, incident: Incident) -> DomainError | None:
+    """From the township everything lies below; where the procedure begins nowhere there, nothing is handed over."""
+    if incident.responsible_grid_id != incident.township_code:
+        return None
+    below = [left_out(incident, incident.township_code + "000" * n) for n in DEEPER]
+    step = below[0]
+    if step is None or not all(below):
+        return None
+    text = _("The procedure has “%(step)s” here.") % {"step": step.name}
+    return Conflict(text, code="not_in_procedure", rule=step_rule(incident, step))
 
 
 def _begins(user: User, incident: Incident) -> DomainError | None:
@@ -216,6 +254,7 @@ CONDITIONS: Mapping[str, Callable[[User, Incident], DomainError | None]] = {
     "start": _begins,
     "dispatch": _approved_first,
     "settle": _settles,
+    "hand_over": _hands_over,
     "refuse": _may_refuse,
     "rule_refusal": _may_rule,
     "suspend": _may_suspend,

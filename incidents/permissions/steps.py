@@ -51,6 +51,7 @@ TURN = (*MAIN, "accept", "escalate", "refer_up")
 # In these states a matter may pass to other posts of its unit.
 WITHIN = (Status.REPORTED, Status.ACCEPTED, Status.DISPATCHED, Status.IN_PROGRESS)
 NEXT = "next"  # in the history: the step that takes it on within the unit
+DEEPER = range(1, 7)  # how many levels a grid may lie below another
 _HANDS = (Verb.HANDLE, Verb.COORDINATE)
 
 
@@ -212,6 +213,8 @@ def step_of(user: User, incident: Incident, move: Move) -> StepSpec | None:
     """The step that this action takes or finishes when this person does it now; one in turn before one beside."""
     steps, name = incident.procedure.spec.steps, move.name
     here, aside = _here(incident), beside(steps, name)
+    if name == "escalate":  # what was sent down goes up again by the step of its level
+        here = (*here, unit_level(incident))
     for step in _of_turn(incident, naming(steps, name)):
         if step.level == ACCEPTOR and aside and not follows_up(user, incident):
             continue
@@ -220,7 +223,7 @@ def step_of(user: User, incident: Incident, move: Move) -> StepSpec | None:
         mine = step.level in here if placed and turn else True
         if mine and (move.who is Who.AT_UNIT or stands_at(user, incident, step.level, move.verbs)):
             return step
-    own = [one for one in aside if stands_at(user, incident, one.level, move.verbs or _HANDS)]
+    own = [one for one in aside if stands_beside(user, incident, one, move.verbs or _HANDS)]
     if any(one.after for one in own):
         ever = _taken(incident).ever
         own = [one for one in own if ever.issuperset(one.after)]
@@ -237,7 +240,12 @@ def follows_up(user: User, incident: Incident) -> bool:
 def beside_at(user: User, incident: Incident, move: Move) -> bool:
     """Whether a step beside the way names this action for a level of the tree at which the user stands."""
     aside = [step for step in beside(incident.procedure.spec.steps, move.name) if digits(step.level)]
-    return any(stands_at(user, incident, step.level, move.verbs) for step in aside)
+    return any(stands_beside(user, incident, step, move.verbs) for step in aside)
+
+
+def stands_beside(user: User, incident: Incident, step: StepSpec, verbs: tuple[str, ...]) -> bool:
+    """Whether a step beside the way is this person's."""
+    return any(stands_at(user, incident, level, verbs) for level in (step.level, *step.also))
 
 
 # --- what is refused ----------------------------------------------------------------------------------------------
@@ -246,12 +254,27 @@ def beside_at(user: User, incident: Incident, move: Move) -> bool:
 def narrowed(user: User, incident: Incident, move: Move) -> DomainError | None:
     """Why the procedure does not let this person do this now. None: it does."""
     steps = incident.procedure.spec.steps
-    if not steps or not (move.name in MAIN or naming(steps, move.name)):
+    if not steps:
         return None
     step = step_of(user, incident, move)
+    if move.name == "escalate" and step is None:
+        return _not_in_turn(user, incident)
+    if not (move.name in MAIN or naming(steps, move.name)):
+        return None
     if step is None or step.parallel:
         return _not_named(user, incident, move)
     return _not_in_post(user, incident, step) or _out_of_turn(user, incident, move, step)
+
+
+def _not_in_turn(user: User, incident: Incident) -> Forbidden | None:
+    """Who may not take the step in turn does not find it beyond the unit either; who answers for the unit does, unless its
+    posts take it on one after the other."""
+    member = standing_of(user).member
+    if not within_unit(incident.procedure.spec.steps) and incident.responsible_member == member:
+        return None
+    own = [step for step in _turn_of_unit(incident) if set(MAIN) & set(step.by)]
+    refused = [_not_in_post(user, incident, step) for step in own]
+    return refused[0] if refused and all(refused) else None
 
 
 def _not_in_post(user: User, incident: Incident, step: StepSpec) -> Forbidden | None:
@@ -280,7 +303,7 @@ def _not_named(user: User, incident: Incident, move: Move) -> DomainError | None
     if elsewhere and not any(stands_at(user, incident, step.level, move.verbs) for step in bound):
         text = _("“%(step)s” is taken by %(actor)s.") % {"step": bound[0].name, "actor": bound[0].actor}
         return Forbidden(text, code="not_this_actor", rule=step_rule(incident, bound[0]))
-    own = [step for step in at_levels(steps, _here(incident)) if _at_unit(step)]
+    own = _turn_of_unit(incident)
     # What was sent down is done there, whatever the level does by itself; and where no step hands a result in, one may be
     # handed in wherever the matter has come back to.
     free = incident.is_sent and not {UNIT, DEPARTMENT} & {step.level for step in own}
@@ -291,6 +314,12 @@ def _not_named(user: User, incident: Incident, move: Move) -> DomainError | None
     return None
 
 
+def _turn_of_unit(incident: Incident) -> list[StepSpec]:
+    """The turns of the responsible unit itself, where the matter is now."""
+    found = at_levels(incident.procedure.spec.steps, _here(incident))
+    return [step for step in _of_turn(incident, found) if _at_unit(step)]
+
+
 def _at_unit(step: StepSpec) -> bool:
     """A turn of the responsible unit itself."""
     return any(name in TURN for name in step.by)
@@ -299,6 +328,8 @@ def _at_unit(step: StepSpec) -> bool:
 def _out_of_turn(user: User, incident: Incident, move: Move, step: StepSpec) -> DomainError | None:
     if not step.after and not (step.then and move.name in step.then):
         return None
+    if incident.is_sent and digits(step.level):
+        return None  # sent down, it was handled by the step for that; those of the level were not to be taken
     steps, done = incident.procedure.spec.steps, done_steps(incident)
     levels = [
         level for first in steps for level in first.skip_by if stands_at(user, incident, level, move.verbs)
@@ -339,6 +370,18 @@ def way_up(incident: Incident) -> StepSpec | None:
     """The step by which alone the matter goes up, where the procedure asks something of that: a paper, what comes first."""
     named = naming(incident.procedure.spec.steps, "escalate")
     return next((step for step in named if step.asked or step.after), None)
+
+
+def left_out(incident: Incident, to: str) -> StepSpec | None:
+    """The step that would be left out if it were handed over to this grid. To the side a matter is handed, and down to where
+    its procedure may begin; up it goes by the procedure. Whoever sent it down may take it back."""
+    unit, spec = incident.unit_code, incident.procedure.spec
+    up, down = unit.startswith(to), len(to) > len(unit)
+    taken_back = incident.is_sent and to == incident.dispatcher_grid_id
+    if not (up or down) or taken_back or (down and spec.begins_at(level_of(to))):
+        return None
+    there = [step for step in at_levels(spec.steps, (level_of(unit),)) if _at_unit(step)]
+    return (way_up(incident) if up else None) or next(iter([*_turn_of_unit(incident), *there]), None)
 
 
 def rule_of_action(incident: Incident, action: str) -> dict[str, str] | None:
@@ -406,6 +449,11 @@ def owed_steps(incident: Incident) -> list[StepSpec]:
     ever = _taken(incident).ever
     turn = [step for step in owed if not step.parallel and step.code not in ever]
     return [*turn, *owed_beside(owed, ever)]
+
+
+def still_beside(incident: Incident) -> StepSpec | None:
+    """What is owed beside the way now; None: nothing."""
+    return next((step for step in owed_steps(incident) if step.parallel), None)
 
 
 # --- what is shown ------------------------------------------------------------------------------------------------

@@ -77,6 +77,7 @@ DEPARTMENT = {
     "request_extension": OFFICER, "refer_up": OFFICER, "assist": CLERK | OFFICER, "whistle": TOP,
 }  # fmt: skip
 AT_TOWN = {**OVER_TOWN, "whistle": TOP, "suspend": CLERK, "refer_up": CLERK, "add_note": ALL, "arrive": ALL}
+del AT_TOWN["hand_over"]  # what begins at the township only is sent down, not handed
 LIMITED = AT_TOWN | {"request_extension": CLERK}
 TOWN_MATTER = {
     "reported": {"accept": CLERK, "reject": CLERK, "withdraw": {"worker"}, **LIMITED},
@@ -181,7 +182,8 @@ REASONS = {
 def words(town, action, kind):
     """Arguments with which the action may succeed."""
     target = {"group": {"dispatch": town.groups[0], "hand_over": town.groups[1]}}.get(
-        kind, {"dispatch": town.department, "hand_over": town.villages[1]}
+        kind,
+        {"dispatch": town.department, "hand_over": town.grid},  # taken back
     )
     others = {"assisting": [town.departments[0] if kind == "group" else town.villages[1]]}
     return REASONS.get(action) or {

@@ -116,12 +116,14 @@ def test_a_stage_begun_anew_calls_anew(town, new, clock, roster):
     incident = new("fire")
     clock("2026-11-23T09:16")
     assert call_next() == 1
-    do(incident, town.clerk, "hand_over", to=town.villages[0], reason="就近")
+    do(incident, town.clerk, "accept")
+    do(incident, town.clerk, "dispatch", to=town.department)
+    do(incident, town.clerk, "hand_over", to=town.grid, reason="收回")
     clock("2026-11-23T09:20")
     assert call_next() == 0
     clock("2026-11-23T09:32")
-    assert call_next() == 1  # not the village head, who has it now
-    assert called(incident)[-1] == town.worker.member.name
+    assert call_next() == 1
+    assert called(incident) == [town.village_head.member.name] * 2  # the roster from its beginning
 
 
 @pytest.mark.parametrize("batch", [1, 2, 500])

@@ -22,7 +22,7 @@ from incidents.actions import perform, report
 from incidents.enums import Status
 from incidents.loop_check import breaches
 from incidents.models import Category, Incident, Procedure
-from members.models import Department, Duty, Post, Role
+from members.models import Appointment, Department, Duty, Post, Role
 
 pytestmark = pytest.mark.django_db
 PLANS = range(1, 11)
@@ -226,8 +226,9 @@ def test_two_depths_of_groups_go_up_one_at_a_time():
         description="院墙争议",
     ).incident
     seen = [incident.responsible_grid.depth]
-    for _turn in range(4):
-        user = people.users[incident.responsible_member_id]
+    for turn in range(4):
+        stationed = Appointment.objects.get(post__grid=incident.village_code, post__title="驻村干部")
+        user = people.users[stationed.member_id if turn == 3 else incident.responsible_member_id]
         incident = perform(user=user, incident=incident, action="escalate", reason="化解不了").incident
         seen.append(incident.responsible_grid.depth)
     assert seen == [3, 2, 1, 1, 0]  # in the village first from the committees to the stationed cadres

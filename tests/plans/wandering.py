@@ -21,7 +21,14 @@ from incidents.enums import Status
 from incidents.loop_check import breaches
 from incidents.models import AssistTask, Category, Incident
 from incidents.permissions import allowed_actions, obligatory, refusal
-from incidents.permissions.steps import current_step, done_steps, people_to_name, step_of, wrong_unit
+from incidents.permissions.steps import (
+    current_step,
+    done_steps,
+    left_out,
+    people_to_name,
+    step_of,
+    wrong_unit,
+)
 from incidents.steps import StepSpec, digits
 from incidents.workflow import TRANSITIONS
 from tests.factories import fresh
@@ -299,7 +306,7 @@ class Words:
     def _hand_over(self) -> dict[str, Any]:
         places = [self.people.township, *self.people.villages, *self.people.groups]
         fit = [one for one in places if one.pk != self.row.responsible_grid_id]
-        fit = [one for one in fit if self._coordinates(one.code)]
+        fit = [one for one in fit if self._coordinates(one.code) and not left_out(self.row, one.code)]
         return {"to": self.dice.choice(fit) if fit else None}
 
     def _release_assist(self) -> dict[str, Any]:

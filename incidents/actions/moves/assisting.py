@@ -15,6 +15,7 @@ from grids.models import Grid
 from incidents.actions.case import Case, Given, MoveFunction, part_of
 from incidents.enums import AssistKind, PartRole
 from incidents.models import AssistTask, Part
+from incidents.permissions.conditions import not_admitted
 from members.enums import MessageKind
 from members.models import Appointment, Department
 from members.querysets import standing_of
@@ -31,6 +32,7 @@ def ask(case: Case, given: Given, kind: str = AssistKind.ASSIST, *, deadline: An
     else the limit of such a unit."""
     units = list(dict.fromkeys(given["assisting"]))
     _check_units(case, units, kind)
+    must_be_admitted(case, units, "assisting")
     for unit in units:
         task = _task(case, unit, kind, deadline, given.get("note", ""))
         case.make(task)
@@ -42,6 +44,14 @@ def ask(case: Case, given: Given, kind: str = AssistKind.ASSIST, *, deadline: An
         "assisting": [str(unit) for unit in units],
         **({"deadline": deadline.isoformat()} if deadline else {}),
     }
+
+
+def must_be_admitted(case: Case, units: Iterable[Grid | Department], argument: str) -> None:
+    """Raises Invalid at `argument` where the township would send to a grid what is not on the list of that."""
+    for unit in units:
+        refused = not_admitted(case.incident, unit)
+        if refused:
+            raise Invalid(refused, code="not_admitted", errors={argument: [refused]})
 
 
 def _check_units(case: Case, units: Iterable[Grid | Department], kind: str) -> None:

@@ -13,11 +13,11 @@ from grids.enums import Verb
 from grids.models import Grid
 from grids.querysets import places_of
 from incidents.actions.case import ARRIVED, Case, Given, MoveFunction
-from incidents.actions.moves.assisting import ask
+from incidents.actions.moves.assisting import ask, must_be_admitted
 from incidents.actions.moves.naming import name_people, take_part
 from incidents.enums import PartRole, Purpose, Status
 from incidents.models import Stage, Transition
-from incidents.permissions.steps import NEXT, holders_of, passes_within, step_rule, way_up, wrong_unit
+from incidents.permissions.steps import NEXT, holders_of, left_out, passes_within, step_rule, wrong_unit
 from incidents.querysets import last_step
 from incidents.steps import StepSpec
 from incidents.workflow import parent_of
@@ -41,11 +41,7 @@ def _dispatch(case: Case, given: Given) -> dict[str, Any]:
         fits = to.ended_on is None and to.code.startswith(dispatcher) and to.code != dispatcher
     if not fits:
         raise wrong_target(_("A matter is dispatched to a grid below, by the township also to a department."))
-    if dispatcher == incident.township_code and isinstance(to, Grid) and not incident.category.for_grids:
-        text = _("“%(category)s” is not on the list of what is sent to the grids.") % {
-            "category": incident.category
-        }
-        raise Invalid(text, code="not_admitted", errors={"to": [text]})
+    must_be_admitted(case, [to], "to")
     step = wrong_unit(case.person, incident, to)
     if step is not None:
         text = _("“%(step)s” is for another kind of unit: %(actor)s.") % {
@@ -115,10 +111,11 @@ def _hand_over(case: Case, given: Given) -> dict[str, Any]:
     fits = isinstance(to, Grid) and to.ended_on is None and any(place.covers(to.code) for place in ours)
     if not fits or to.pk == incident.responsible_grid_id or to.township_code != incident.township_code:
         raise wrong_target(_("A matter is handed over to another grid that you co-ordinate."))
-    up = way_up(incident)
-    if up is not None and str(incident.responsible_grid_id).startswith(to.code):
-        text = _("It goes up by “%(step)s” (%(actor)s).") % {"step": up.name, "actor": up.actor}
-        raise Conflict(text, code="not_in_procedure", rule=step_rule(incident, up))
+    must_be_admitted(case, [to], "to")
+    step = left_out(incident, to.code)
+    if step is not None:
+        text = _("The procedure has “%(step)s” here.") % {"step": step.name}
+        raise Conflict(text, code="not_in_procedure", rule=step_rule(incident, step))
     before = incident.grid_id
     if not str(incident.grid_id).startswith(to.code):
         case.set(grid=to, village_code=to.village_code)
