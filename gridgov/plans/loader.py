@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from gridgov.common.errors import Invalid
@@ -40,26 +41,49 @@ def hash_of(plan: Preset) -> str:
     return hashlib.sha256(plan.model_dump_json().encode()).hexdigest()
 
 
+def asked(name: str) -> int | Preset:
+    """What a command is told: 1 to 10, or a file. Raises Invalid."""
+    if name.isdecimal():
+        return int(name)
+    path = Path(name)
+    if not path.is_file():
+        raise Invalid(f"There is no plan {name}: 1 to 10, or a file.", code="no_plan")
+    return read(path)
+
+
 def read(path: Path) -> Preset:
-    """Raises BadPreset with all that is wrong, one line each."""
-    text = path.read_text(encoding="utf-8")
+    """Raises BadPreset."""
+    return parse(decoded(path.read_bytes(), name=path.name), name=path.name)
+
+
+def decoded(data: bytes, *, name: str) -> str:
+    """Raises BadPreset with the first line that is not UTF-8."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise BadPreset(f"{name}:{line}: {_('This is not UTF-8; save the file as UTF-8.')}") from error
+
+
+def parse(text: str, *, name: str) -> Preset:
+    """Raises BadPreset with all that is wrong, one line each: `name`:line: rule: where: what."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
-        raise BadPreset(f"{path.name}:{line}: {getattr(error, 'problem', error)}") from error
+        raise BadPreset(f"{name}:{line}: {getattr(error, 'problem', error)}") from error
     try:
         return Preset.model_validate(data)
     except ValidationError as error:
-        raise BadPreset("\n".join(_said(path, root, data, found) for found in error.errors())) from error
+        raise BadPreset("\n".join(_said(name, root, data, found) for found in error.errors())) from error
 
 
-def _said(path: Path, root: Any, data: Any, found: Any) -> str:
+def _said(name: str, root: Any, data: Any, found: Any) -> str:
     line, rule = _place(root, data, found["loc"])
     where = ".".join(str(step) for step in found["loc"])
-    return f"{path.name}:{line}: {rule + ': ' if rule else ''}{where or 'preset'}: {found['msg']}"
+    return f"{name}:{line}: {rule + ': ' if rule else ''}{where or 'preset'}: {found['msg']}"
 
 
 def _place(node: Any, data: Any, steps: tuple[int | str, ...]) -> tuple[int, str]:

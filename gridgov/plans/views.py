@@ -79,8 +79,9 @@ def township(request: HttpRequest) -> HttpResponse:
         form = TownshipForm(request.POST, request.FILES)
         if form.is_valid() and "confirm" in request.POST:
             given = form.cleaned_data
+            plan = form.preset or given["plan"]
             try:
-                made = set_up(code=given["code"], name=given["name"], villages=form.asked, plan=given["plan"])
+                made = set_up(code=given["code"], name=given["name"], villages=form.asked, plan=plan)
             except DomainError as error:
                 show_refusal(form, error)
             else:

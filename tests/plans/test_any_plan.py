@@ -178,6 +178,14 @@ def test_a_file_is_loaded_by_the_command_and_a_second_time_changes_nothing(odd, 
         call_command("load_plan", "no-such.yaml", township=TOWN)
 
 
+def test_a_township_is_set_up_under_a_plan_from_a_file_by_the_command(odd, capsys):
+    call_command("setup_township", code=TOWN, name="东极岛", plan=str(odd))
+    assert "plan 11 《海岛渔村网格试行办法》" in capsys.readouterr().out
+    assert not load_plan(plan=loader.read(odd), township_code=TOWN)
+    with pytest.raises(CommandError, match=r"no-such\.yaml"):
+        call_command("setup_township", code="320371102", name="东极岛", plan="no-such.yaml")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
