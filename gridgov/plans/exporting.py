@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 from django.utils.translation import gettext as _
+from pydantic import ValidationError
 
+from gridgov.common.errors import Conflict
 from gridgov.plans.schema import Preset
 from grids.models import Rule, Tier, Township
 from incidents.models import Category, Procedure
@@ -20,7 +22,8 @@ OWN_NUMBER = 99  # of a township that runs no plan with a number
 
 
 def plan_of(township: Township) -> Preset:
-    """What stands in the township now: its changes too, the demo's own additions not."""
+    """What stands in the township now: its changes too, the demo's own additions not. Raises Conflict where what was
+    changed there fits together no longer, so that no file of it would load."""
     grid = township.grid
     categories = list(Category.objects.filter(township=grid).select_related("procedure"))
     demo = {row.procedure.code for row in categories if row.is_demo} - {
@@ -50,7 +53,31 @@ def plan_of(township: Township) -> Preset:
             for row in Rule.objects.filter(township=township).order_by("pk")
         ],
     }
-    return Preset.model_validate(data)
+    unnamed = _posts_of_no_tier(data["tiers"], data["procedures"])
+    if unnamed:
+        raise Conflict(" ".join(unnamed), code="no_such_post")
+    try:
+        return Preset.model_validate(data)
+    except ValidationError as error:
+        said = {"township": township, "problem": "; ".join(found["msg"] for found in error.errors())}
+        raise Conflict(
+            _("The plan of %(township)s cannot be written: %(problem)s") % said, code="no_plan"
+        ) from error
+
+
+def _posts_of_no_tier(tiers: Sequence[Any], procedures: Sequence[Any]) -> list[str]:
+    titles = {post["title"] for tier in tiers for post in tier["posts"]}
+    return [
+        _(
+            "Step “%(step)s” of “%(procedure)s” is taken by the post %(post)s, which no tier of the plan has any more. "
+            "Choose another post for the step in the procedure."
+        )
+        % {"step": step["name"], "procedure": procedure["name"], "post": title}
+        for procedure in procedures
+        for step in procedure["spec"].get("steps", ())
+        for title in step.get("posts", ())
+        if title not in titles
+    ]
 
 
 def as_yaml(plan: Preset) -> str:

@@ -4,7 +4,7 @@ only technical accounts find these pages.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -141,14 +141,21 @@ def people(request: HttpRequest, code: str) -> HttpResponse:
 @require_safe
 def plans(request: HttpRequest) -> HttpResponse:
     """Two plans beside each other: those that gridgov brings, and the townships' own copies."""
-    towns = _own(request)
+    return _plans_page(request, _own(request))
+
+
+def _plans_page(request: HttpRequest, towns: Mapping[str, Township], refused: str = "") -> HttpResponse:
+    """`refused`: why there is nothing to show of what was asked for."""
     named = {str(number): _("Plan %(number)d: %(title)s") % {"number": number, "title": loader.preset(number).title}
              for number in loader.PLANS}  # fmt: skip
     named |= {code: _("%(township)s, as it works now") % {"township": town} for code, town in towns.items()}
     asked = [request.GET.get(name, "") for name in ("first", "second")]
-    found = [
-        plan_of(towns[key]) if key in towns else loader.preset(int(key)) for key in asked if key in named
-    ]
+    try:
+        found = [
+            plan_of(towns[key]) if key in towns else loader.preset(int(key)) for key in asked if key in named
+        ]
+    except DomainError as error:
+        found, refused = [], str(error.detail)
     context: dict[str, Any] = {
         "choices": list(named.items()),
         "asked": asked,
@@ -156,10 +163,11 @@ def plans(request: HttpRequest) -> HttpResponse:
         "parts": differences(*found) if len(found) == len(asked) else None,
         "townships": [(code, str(town)) for code, town in towns.items()],
         "counted": towns.get(request.GET.get("counts", "")),
+        "refused": refused,
     }
     if context["counted"]:
         context["check"] = check_setup(context["counted"])
-    return render(request, "setup/plans.html", context)
+    return render(request, "setup/plans.html", context, status=409 if refused else 200)
 
 
 @login_required
@@ -169,9 +177,13 @@ def plan_file(request: HttpRequest, code: str) -> HttpResponse:
     towns = _own(request)
     if code not in towns:
         raise Http404
+    try:
+        text = as_yaml(plan_of(towns[code]))
+    except DomainError as error:
+        return _plans_page(request, towns, str(error.detail))
     user: Any = request.user
     audit.record(AuditKind.EXPORT, user=user, subject=towns[code].plan_title, township_code=code, what="plan")
-    answer = HttpResponse(as_yaml(plan_of(towns[code])), content_type="application/yaml; charset=utf-8")
+    answer = HttpResponse(text, content_type="application/yaml; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="plan-{code}.yaml"'
     return answer
 

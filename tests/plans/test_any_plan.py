@@ -13,14 +13,14 @@ from django.test.utils import CaptureQueriesContext
 from gridgov.common import clock
 from gridgov.plans import loader
 from gridgov.plans.actions import load_plan, set_up
-from gridgov.plans.exporting import differences, plan_of
+from gridgov.plans.exporting import as_yaml, differences, plan_of
 from gridgov.simulation.people import People
 from gridgov.simulation.procedures import in_use, never_taken
 from gridgov.simulation.seed import seed
 from gridgov.simulation.working import simulate
 from grids.models import Grid, Rule, Township
 from grids.querysets import forget_calendars
-from incidents.actions import sweep
+from incidents.actions import NewProcedure, publish_procedures, sweep
 from incidents.enums import Status
 from incidents.loop_check import breaches
 from incidents.models import Category, Escalation, Incident, Procedure
@@ -263,6 +263,42 @@ def test_a_townships_own_plan_loads_elsewhere_and_says_the_same(number, tmp_path
     ours = Procedure.objects.filter(township=walk.town.grid, is_current=True).order_by("code")
     assert dict(theirs).items() <= dict(ours.values_list("code", "data")).items()
     assert other.plan_title == walk.town.plan_title
+
+
+def test_a_step_of_a_post_that_no_tier_has_any_more_is_named_instead_of_an_error():
+    """The township changed the way of the ladder; a later edition calls the stationed cadres something else."""
+    walk = Walk(10)
+    ladder = Procedure.objects.get(township=walk.town.grid, code="ladder", is_current=True)
+    publish_procedures(
+        township=walk.town.grid,
+        procedures=[NewProcedure("ladder", ladder.name, {**ladder.data, "important": True})],
+    )
+    text = (
+        as_yaml(loader.preset(10))
+        .replace("title: 驻村干部", "title: 驻村工作队")
+        .replace("- 驻村干部", "- 驻村工作队")
+    )
+    load_plan(plan=loader.parse(text, name="later.yaml"), township_code=TOWN)
+    client = Client()
+    client.force_login(walk.by("乡社会服务管理中心值班员"))
+    for address in (f"/setup/plans/{TOWN}/file/", f"/setup/plans/?first=10&second={TOWN}"):
+        answer = client.get(address)
+        assert answer.status_code == 409
+        for said in ("驻村干部处理", "矛盾纠纷逐级化解", "驻村干部"):
+            assert said in answer.content.decode()
+    assert client.get("/setup/plans/").status_code == 200
+    with pytest.raises(CommandError, match="驻村干部处理"):
+        call_command("export_plan", township=TOWN)
+
+
+def test_what_a_township_cannot_write_is_said_whatever_it_is():
+    walk = Walk(6)
+    Rule.objects.filter(township=walk.town, rule_id="P6-D1").delete()
+    client = Client()
+    client.force_login(walk.by("网格化管理办公室值班员"))
+    answer = client.get(f"/setup/plans/{TOWN}/file/")
+    assert answer.status_code == 409
+    assert "P6-D1" in answer.content.decode()
 
 
 def test_two_plans_beside_each_other_show_what_differs():
