@@ -29,7 +29,7 @@ def plan_of(township: Township) -> Preset:
     demo = {row.procedure.code for row in categories if row.is_demo} - {
         row.procedure.code for row in categories if not row.is_demo
     }
-    data = {
+    data: dict[str, Any] = {
         "number": township.plan_number or OWN_NUMBER,
         "title": township.plan_title or str(township),
         "roles": dict(Role.objects.filter(township=grid).values_list("code", "name")),
