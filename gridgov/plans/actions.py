@@ -25,6 +25,7 @@ from incidents.workflow import ProcedureSpec
 from members.actions import create_departments, create_posts, create_roles
 from members.models import Department, Duty, Post, Role
 
+OUT_OF_USE = {"is_active": False}  # what the plan has no longer, where the township left it as it was loaded
 SETTINGS = ("plan_number", "plan_title", "plan_hash", "expected")
 
 
@@ -224,6 +225,8 @@ def _take_categories(township: Township, preset: Preset, merge: Merge) -> None:
             "must_report": category.must_report,
             "is_active": category.active,
             "for_grids": category.for_grids,
+            "is_public": category.public,
+            "public_note": category.public_note,
             "rule_id": category.rule or "",
             "position": position,
         }
@@ -233,7 +236,7 @@ def _take_categories(township: Township, preset: Preset, merge: Merge) -> None:
     rows = {category.code: category for category in found.select_for_update(of=("self",))}
     present = {
         code: {**values, "procedure": rows[code].procedure.code}
-        for code, values in _as_it_is(rows, wanted).items()
+        for code, values in _as_it_is(rows, wanted, merge.of("category")).items()
     }
 
     def columns(of: Rows) -> Rows:
@@ -242,7 +245,8 @@ def _take_categories(township: Township, preset: Preset, merge: Merge) -> None:
             for code, values in of.items()
         }
 
-    _update(Category, rows, columns(merge.table("category", wanted=wanted, present=present)))
+    follow = merge.table("category", wanted=wanted, present=present, dropped=OUT_OF_USE)
+    _update(Category, rows, columns(follow))
     _create(Category, "code", rows, columns(wanted), township=township.grid)
 
 
@@ -255,21 +259,31 @@ def _take_duties(township: Township, preset: Preset, merge: Merge, since: date) 
             "role_code": duty.role,
             "times": duty.times,
             "per": duty.per or "",
+            "is_active": duty.active,
         }
         for duty in preset.duties
     }
     rows = {duty.rule_id: duty for duty in Duty.objects.filter(township=township.grid).select_for_update()}
-    follow = merge.table("duty", wanted=wanted, present=_as_it_is(rows, wanted))
+    present = _as_it_is(rows, wanted, merge.of("duty"))
+    follow = merge.table("duty", wanted=wanted, present=present, dropped=OUT_OF_USE)
     for code, values in follow.items():
-        if {"kind", "grid_kind", "per"} & values.keys() or ("times" in values and not rows[code].times):
+        if (
+            {"kind", "grid_kind", "per"} & values.keys()
+            or values.get("is_active")
+            or ("times" in values and not rows[code].times)
+        ):
             values["since"] = since  # what falls due only now was not neglected before
             merge.changes.updated[f"duty {code}"]["since"] = (str(rows[code].since), str(since))
     _update(Duty, rows, follow)
     _create(Duty, "rule_id", rows, wanted, township=township.grid, since=since)
 
 
-def _as_it_is(rows: Mapping[str, models.Model], wanted: Rows) -> dict[str, Values]:
-    return {code: {name: getattr(row, name) for name in wanted.get(code, ())} for code, row in rows.items()}
+def _as_it_is(
+    rows: Mapping[str, models.Model], wanted: Rows, loaded: Rows | None = None
+) -> dict[str, Values]:
+    """The fields that the plan says; of a row that it has no longer those that it said (`loaded`), and whether it is in use."""
+    said = {code: {**values, **OUT_OF_USE} for code, values in (loaded or {}).items()} | {**wanted}
+    return {code: {name: getattr(row, name) for name in said.get(code, ())} for code, row in rows.items()}
 
 
 def _update(model: type[models.Model], rows: Mapping[str, Any], follow: Rows) -> None:

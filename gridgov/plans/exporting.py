@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from gridgov.common.errors import Conflict
 from gridgov.plans.schema import Preset
+from gridgov.simulation.seed import DEPARTMENTS as DEMO_DEPARTMENTS
 from grids.models import Rule, Tier, Township
 from incidents.models import Category, Procedure
 from incidents.spec_form import said
@@ -33,7 +34,7 @@ def plan_of(township: Township) -> Preset:
         "number": township.plan_number or OWN_NUMBER,
         "title": township.plan_title or str(township),
         "roles": dict(Role.objects.filter(township=grid).values_list("code", "name")),
-        "departments": _departments(grid),
+        "departments": _departments(township),
         "tiers": [_tier(row) for row in Tier.objects.filter(township=township).order_by("depth")],
         "procedures": [
             _procedure(row)
@@ -87,8 +88,11 @@ def as_yaml(plan: Preset) -> str:
     return text
 
 
-def _departments(grid: Any) -> list[str]:
-    rows = Department.objects.filter(township=grid, from_plan=True, is_active=True)
+def _departments(township: Township) -> list[str]:
+    """The plan's and the township's own; a township that was set up from the file has them from its plan."""
+    rows = Department.objects.filter(township=township.grid, is_active=True)
+    if township.is_demo:
+        rows = rows.exclude(from_plan=False, name__in=DEMO_DEPARTMENTS)
     return list(rows.order_by("pk").values_list("name", flat=True))
 
 
@@ -110,6 +114,8 @@ def _category(row: Category) -> dict[str, Any]:
         "must_report": row.must_report,
         "active": row.is_active,
         "for_grids": row.for_grids,
+        "public": row.is_public,
+        "public_note": row.public_note,
         "rule": row.rule_id or None,
     }
 
@@ -123,6 +129,7 @@ def _duty(row: Duty) -> dict[str, Any]:
         "role": row.role_code,
         "times": row.times,
         "per": row.per or None,
+        "active": row.is_active,
     }
 
 

@@ -106,6 +106,8 @@ class CategorySpec(Spec):
     must_report: bool = False
     for_grids: bool = True  # the township may send it down (准入清单)
     active: bool = True  # offered; a township switches categories on and off
+    public: bool = False  # open to the public by Open311, and what it reads about it
+    public_note: str = Field("", max_length=200)
     rule: RuleId | None = None
 
 
@@ -117,8 +119,9 @@ class DutySpec(Spec):
     kind: DutyKind
     grid_kind: Kind
     role: RoleCode
-    times: int | None = Field(None, ge=1)
+    times: int | None = Field(None, ge=1, le=32767)
     per: Per | None = None
+    active: bool = True  # falls due; a township switches duties on and off
 
 
 class Misfit(ValueError):

@@ -24,6 +24,8 @@ from incidents.actions import NewProcedure, publish_procedures, sweep
 from incidents.enums import Status
 from incidents.loop_check import breaches
 from incidents.models import Category, Escalation, Incident, Procedure
+from members.actions import create_departments
+from members.models import Department, Duty
 from tests.plans.walking import TOWN, Walk
 from tests.plans.wandering import Wandering
 
@@ -263,6 +265,33 @@ def test_a_townships_own_plan_loads_elsewhere_and_says_the_same(number, tmp_path
     ours = Procedure.objects.filter(township=walk.town.grid, is_current=True).order_by("code")
     assert dict(theirs).items() <= dict(ours.values_list("code", "data")).items()
     assert other.plan_title == walk.town.plan_title
+
+
+def test_what_a_township_switched_and_opened_goes_out_and_arrives_as_it_is():
+    walk = Walk(6)
+    grid = walk.town.grid
+    Category.objects.filter(township=grid, code="fire").update(is_public=True, public_note="请同时拨打119。")
+    Duty.objects.filter(township=grid).update(is_active=False)
+    create_departments(township=grid, names=["渔政站", "撤销的站"], from_plan=False)
+    Department.objects.filter(township=grid, name="撤销的站").update(is_active=False)
+    plan = loader.parse(as_yaml(plan_of(Township.objects.get())), name="own.yaml")
+    assert plan.departments == ("渔政站",)  # those of the demo are nobody's own
+    other = set_up(code="320371102", name="另一镇", plan=plan)
+    fire = Category.objects.get(township=other.grid, code="fire")
+    assert (fire.is_public, fire.public_note) == (True, "请同时拨打119。")
+    assert list(Duty.objects.filter(township=other.grid).values_list("is_active", flat=True)) == [False]
+    assert list(Department.objects.filter(township=other.grid).values_list("name", flat=True)) == ["渔政站"]
+
+
+def test_a_townships_file_makes_another_township_of_the_same_plan_say_the_same(capsys):
+    """By commands: set up under the plan, then the file; what the file has no longer goes out of use."""
+    walk = Walk(6)
+    Category.objects.filter(township=walk.town.grid, code="fire_hazard").delete()
+    plan = plan_of(Township.objects.get())
+    other = set_up(code="320371102", name="另一镇", plan=6)
+    said = list(load_plan(plan=plan, township_code=other.pk).lines())
+    assert "kept category fire_hazard: no longer in the plan" in said
+    assert not Category.objects.get(township=other.grid, code="fire_hazard").is_active
 
 
 def test_a_step_of_a_post_that_no_tier_has_any_more_is_named_instead_of_an_error():

@@ -244,18 +244,49 @@ def test_a_rule_changed_here_stays_as_a_whole(town):
 # --- what one side does not have any more -----------------------------------------------------------------------------
 
 
-def test_what_the_plan_dropped_stays_and_is_named_each_time(town):
-    plan = edition(
-        without=(("categories", "request"), ("procedures", "people_response"), ("duties", "P6-T1"))
-    )
-    assert load(plan) == [
+DROPPED = edition(without=(("categories", "request"), ("procedures", "people_response"), ("duties", "P6-T1")))
+
+
+def test_what_the_plan_dropped_is_named_each_time_and_goes_out_of_use(town):
+    assert load(DROPPED) == [
+        "updated category request: is_active yes → no",
+        "updated duty P6-T1: is_active yes → no",
+        "kept procedure people_response: no longer in the plan",
+        "kept category request: no longer in the plan",
+        "kept duty P6-T1: no longer in the plan",
+    ]
+    assert not Category.objects.get(code="request").is_active
+    assert not Duty.objects.get().is_active
+
+
+def test_what_the_plan_dropped_and_has_again_comes_back(town):
+    load(DROPPED)
+    Duty.objects.update(since=date(2026, 1, 1))
+    assert load(edition(("categories", "request", {"name": "群众的诉求"}))) == [
+        "updated category request: name 群众诉求 → 群众的诉求; is_active no → yes",
+        f"updated duty P6-T1: is_active no → yes; since 2026-01-01 → {clock.today()}",
+    ]
+    assert Category.objects.get(code="request").is_active
+    assert Duty.objects.get().since == clock.today()
+
+
+def test_what_the_plan_dropped_and_the_township_made_its_own_stays_in_use(town):
+    Category.objects.filter(code="request").update(name="本镇的叫法")
+    Duty.objects.update(times=3)
+    assert load(DROPPED) == [
         "kept procedure people_response: no longer in the plan",
         "kept category request: no longer in the plan",
         "kept duty P6-T1: no longer in the plan",
     ]
     assert Category.objects.get(code="request").is_active
-    later = edition(("categories", "request", {"name": "群众的诉求"}))  # it is there again
-    assert "updated category request: name 群众诉求 → 群众的诉求" in load(later)
+    assert Duty.objects.get().is_active
+
+
+def test_what_the_plan_dropped_and_the_township_takes_up_again_stays_in_use(town):
+    load(DROPPED)
+    Category.objects.filter(code="request").update(is_active=True)
+    assert "updated category request" not in " ".join(load(DROPPED))
+    assert Category.objects.get(code="request").is_active
 
 
 def test_what_the_township_added_itself_is_nobody_elses(town):
