@@ -25,7 +25,7 @@ from incidents.enums import Status
 from incidents.loop_check import breaches
 from incidents.models import Category, Escalation, Incident, Procedure
 from members.actions import create_departments
-from members.models import Department, Duty
+from members.models import Department, Duty, Role
 from tests.plans.walking import TOWN, Walk
 from tests.plans.wandering import Wandering
 
@@ -287,9 +287,11 @@ def test_a_townships_file_makes_another_township_of_the_same_plan_say_the_same(c
     """By commands: set up under the plan, then the file; what the file has no longer goes out of use."""
     walk = Walk(6)
     Category.objects.filter(township=walk.town.grid, code="fire_hazard").delete()
+    Role.objects.filter(township=walk.town.grid, code="worker").update(name="专职网格员")
     plan = plan_of(Township.objects.get())
     other = set_up(code="320371102", name="另一镇", plan=6)
     said = list(load_plan(plan=plan, township_code=other.pk).lines())
+    assert "updated role worker: name 网格员 → 专职网格员" in said
     assert "kept category fire_hazard: no longer in the plan" in said
     assert not Category.objects.get(township=other.grid, code="fire_hazard").is_active
 
