@@ -26,8 +26,9 @@ from gridgov.common.forms import show_refusal
 from gridgov.common.xlsx import Row
 from gridgov.plans import first_run, loader
 from gridgov.plans.actions import open_installation, set_up
+from gridgov.plans.comparing import differences
 from gridgov.plans.divisions import demo_place, shipped_places
-from gridgov.plans.exporting import as_yaml, differences, plan_of
+from gridgov.plans.exporting import as_yaml, plan_of
 from gridgov.plans.forms import FirstAccountForm, TownshipForm, as_lines, people_forms
 from grids.actions import check_setup
 from grids.admin import managed_townships
