@@ -20,7 +20,7 @@ PROBLEMS = {  # by the checker's name for the kind of mistake
     "missing": gettext_lazy("is missing"),
     "extra_forbidden": gettext_lazy("there is no such entry in a plan"),
     "enum": gettext_lazy("must be one of: %(expected)s"),
-    "string_pattern_mismatch": gettext_lazy("is not written as it must be (%(pattern)s)"),
+    "string_pattern_mismatch": gettext_lazy("“%(input)s” is not written as it is in the plans of gridgov"),
     "string_type": gettext_lazy("must be a text"),
     "string_too_long": gettext_lazy("has more than %(max_length)d characters"),
     "string_too_short": gettext_lazy("has less than %(min_length)d characters"),
@@ -133,7 +133,7 @@ def _in_words(found: Any) -> str:
     words = PROBLEMS.get(found["type"])
     if words is None:
         return str(found["msg"]).removeprefix("Value error, ")
-    return str(words) % found.get("ctx", {})
+    return str(words) % {**found.get("ctx", {}), "input": found["input"]}
 
 
 def _place(node: Any, steps: Place) -> tuple[int, str]:
