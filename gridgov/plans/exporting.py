@@ -19,8 +19,9 @@ from members.models import Department, Duty, Role
 OWN_NUMBER = 99  # of a township that runs no plan with a number
 
 
-def plan_of(township: Township) -> Preset:
-    """What stands in the township now: its changes too, the demo's own additions not. Raises Conflict where what was
+def plan_of(township: Township, *, own_departments: bool = True) -> Preset:
+    """What stands in the township now: its changes too, the demo's own additions not. `own_departments`: those that the
+    township added itself, which not everybody who looks after its plan may see. Raises Conflict where what was
     changed there fits together no longer, so that no file of it would load."""
     grid = township.grid
     categories = list(Category.objects.filter(township=grid).select_related("procedure"))
@@ -31,7 +32,7 @@ def plan_of(township: Township) -> Preset:
         "number": township.plan_number or OWN_NUMBER,
         "title": township.plan_title or str(township),
         "roles": dict(Role.objects.filter(township=grid).values_list("code", "name")),
-        "departments": _departments(township),
+        "departments": _departments(township, own=own_departments),
         "tiers": [_tier(row) for row in Tier.objects.filter(township=township).order_by("depth")],
         "procedures": [
             _procedure(row)
@@ -85,9 +86,11 @@ def as_yaml(plan: Preset) -> str:
     return text
 
 
-def _departments(township: Township) -> list[str]:
+def _departments(township: Township, *, own: bool) -> list[str]:
     """The plan's and the township's own; a township that was set up from the file has them from its plan."""
     rows = Department.objects.filter(township=township.grid, is_active=True)
+    if not own:
+        rows = rows.filter(from_plan=True)
     if township.is_demo:
         rows = rows.exclude(from_plan=False, name__in=DEMO_DEPARTMENTS)
     return list(rows.order_by("pk").values_list("name", flat=True))

@@ -30,6 +30,7 @@ from gridgov.plans.comparing import differences
 from gridgov.plans.divisions import demo_place, shipped_places
 from gridgov.plans.exporting import as_yaml, plan_of
 from gridgov.plans.forms import FirstAccountForm, TownshipForm, as_lines, people_forms
+from gridgov.plans.schema import Preset
 from grids.actions import check_setup
 from grids.admin import managed_townships
 from grids.models import Grid, Township
@@ -153,7 +154,9 @@ def _plans_page(request: HttpRequest, towns: Mapping[str, Township], refused: st
     asked = [request.GET.get(name, "") for name in ("first", "second")]
     try:
         found = [
-            plan_of(towns[key]) if key in towns else loader.preset(int(key)) for key in asked if key in named
+            _written(request, towns[key]) if key in towns else loader.preset(int(key))
+            for key in asked
+            if key in named
         ]
     except DomainError as error:
         found, refused = [], str(error.detail)
@@ -165,6 +168,7 @@ def _plans_page(request: HttpRequest, towns: Mapping[str, Township], refused: st
         "townships": [(code, str(town)) for code, town in towns.items()],
         "counted": towns.get(request.GET.get("counts", "")),
         "refused": refused,
+        "technical": is_technical(request.user),
     }
     if context["counted"]:
         context["check"] = check_setup(context["counted"])
@@ -179,7 +183,7 @@ def plan_file(request: HttpRequest, code: str) -> HttpResponse:
     if code not in towns:
         raise Http404
     try:
-        text = as_yaml(plan_of(towns[code]))
+        text = as_yaml(_written(request, towns[code]))
     except DomainError as error:
         return _plans_page(request, towns, str(error.detail))
     user: Any = request.user
@@ -187,6 +191,11 @@ def plan_file(request: HttpRequest, code: str) -> HttpResponse:
     answer = HttpResponse(text, content_type="application/yaml; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="plan-{code}.yaml"'
     return answer
+
+
+def _written(request: HttpRequest, town: Township) -> Preset:
+    """A technical account sees no departments. Raises Conflict."""
+    return plan_of(town, own_departments=not is_technical(request.user))
 
 
 def _own(request: HttpRequest) -> dict[str, Township]:

@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from gridgov.common import clock
+from gridgov.common.models import User
 from gridgov.plans import loader
 from gridgov.plans.actions import load_plan, set_up
 from gridgov.plans.comparing import differences
@@ -314,6 +315,13 @@ def test_what_a_township_switched_and_opened_goes_out_and_arrives_as_it_is():
     Department.objects.filter(township=grid, name="撤销的站").update(is_active=False)
     plan = loader.parse(as_yaml(plan_of(Township.objects.get())), name="own.yaml")
     assert plan.departments == ("渔政站",)  # those of the demo are nobody's own
+    for user, told in (
+        (walk.by("网格化管理办公室值班员"), True),
+        (User.objects.get(username="admin"), False),
+    ):
+        client = Client()
+        client.force_login(user)
+        assert ("渔政站" in client.get(f"/setup/plans/{TOWN}/file/").content.decode()) is told
     other = set_up(code="320371102", name="另一镇", plan=plan)
     fire = Category.objects.get(township=other.grid, code="fire")
     assert (fire.is_public, fire.public_note) == (True, "请同时拨打119。")
