@@ -2,7 +2,8 @@
 up to what it says now; what the township changed itself stays and is named (`gridgov.plans.merging`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -22,9 +23,11 @@ from grids.models import Grid, Rule, Tier, Township
 from incidents.actions import NewProcedure, publish_procedures
 from incidents.models import Category, Procedure
 from incidents.workflow import ProcedureSpec
-from members.actions import create_departments, create_posts, create_roles
+from members.actions import DEFAULT_ROLES, create_departments, create_posts, create_roles
 from members.models import Department, Duty, Post, Role
 
+OUT_OF_USE = {"is_active": False}  # what the plan has no longer, where the township left it as it was loaded
+Posts = Sequence[Mapping[str, Any]]  # of a tier, as its row has them
 SETTINGS = ("plan_number", "plan_title", "plan_hash", "expected")
 
 
@@ -93,16 +96,16 @@ def load_plan(
     merge = Merge(loaded=township.loaded_plan)
     changes = merge.changes
     _take_settings(township, preset, changes)
-    changes.added += [
-        f"role {role.code}" for role in create_roles(township=township.grid, names=preset.roles)
-    ]
+    _take_roles(township, preset, merge)
     _take_departments(township, preset, changes)
     _take_tiers(township, preset, merge)
     _take_rules(township, preset, merge)
     _take_procedures(township, preset, merge, user)
     _take_categories(township, preset, merge)
     _take_duties(township, preset, merge, since or clock.today())
-    changes.added += [f"post {post}" for post in fill_posts(township=township)]
+    changes.added += [
+        f"post {post}" for post in (*fill_posts(township=township), *_add_posts(township, changes))
+    ]
     if "settings" in changes.updated or township.loaded_plan != merge.said:
         township.loaded_plan = merge.said
         township.save(update_fields=[*SETTINGS, "loaded_plan"])
@@ -136,6 +139,17 @@ def _take_settings(township: Township, preset: Preset, changes: Changes) -> None
         setattr(township, name, new)
         shown = (str(old)[:12], str(new)[:12]) if name == "plan_hash" else (old, new)
         changes.updated.setdefault("settings", {})[name] = shown
+
+
+def _take_roles(township: Township, preset: Preset, merge: Merge) -> None:
+    """How the plan calls them. What they may do is the township's."""
+    wanted = {
+        str(code): {"name": preset.roles.get(code, name)} for code, (name, _verbs) in DEFAULT_ROLES.items()
+    }
+    made = {role.code for role in create_roles(township=township.grid, names=preset.roles)}
+    there = Role.objects.filter(township=township.grid).exclude(code__in=made).select_for_update()
+    rows = {role.code: role for role in there} if len(made) < len(wanted) else {}
+    _update(Role, rows, merge.table("role", wanted=wanted, present=_as_it_is(rows, wanted)))
 
 
 def _take_departments(township: Township, preset: Preset, changes: Changes) -> None:
@@ -224,6 +238,8 @@ def _take_categories(township: Township, preset: Preset, merge: Merge) -> None:
             "must_report": category.must_report,
             "is_active": category.active,
             "for_grids": category.for_grids,
+            "is_public": category.public,
+            "public_note": category.public_note,
             "rule_id": category.rule or "",
             "position": position,
         }
@@ -233,7 +249,7 @@ def _take_categories(township: Township, preset: Preset, merge: Merge) -> None:
     rows = {category.code: category for category in found.select_for_update(of=("self",))}
     present = {
         code: {**values, "procedure": rows[code].procedure.code}
-        for code, values in _as_it_is(rows, wanted).items()
+        for code, values in _as_it_is(rows, wanted, merge.of("category")).items()
     }
 
     def columns(of: Rows) -> Rows:
@@ -242,7 +258,8 @@ def _take_categories(township: Township, preset: Preset, merge: Merge) -> None:
             for code, values in of.items()
         }
 
-    _update(Category, rows, columns(merge.table("category", wanted=wanted, present=present)))
+    follow = merge.table("category", wanted=wanted, present=present, dropped=OUT_OF_USE)
+    _update(Category, rows, columns(follow))
     _create(Category, "code", rows, columns(wanted), township=township.grid)
 
 
@@ -255,21 +272,31 @@ def _take_duties(township: Township, preset: Preset, merge: Merge, since: date) 
             "role_code": duty.role,
             "times": duty.times,
             "per": duty.per or "",
+            "is_active": duty.active,
         }
         for duty in preset.duties
     }
     rows = {duty.rule_id: duty for duty in Duty.objects.filter(township=township.grid).select_for_update()}
-    follow = merge.table("duty", wanted=wanted, present=_as_it_is(rows, wanted))
+    present = _as_it_is(rows, wanted, merge.of("duty"))
+    follow = merge.table("duty", wanted=wanted, present=present, dropped=OUT_OF_USE)
     for code, values in follow.items():
-        if {"kind", "grid_kind", "per"} & values.keys() or ("times" in values and not rows[code].times):
+        if (
+            {"kind", "grid_kind", "per"} & values.keys()
+            or values.get("is_active")
+            or ("times" in values and not rows[code].times)
+        ):
             values["since"] = since  # what falls due only now was not neglected before
             merge.changes.updated[f"duty {code}"]["since"] = (str(rows[code].since), str(since))
     _update(Duty, rows, follow)
     _create(Duty, "rule_id", rows, wanted, township=township.grid, since=since)
 
 
-def _as_it_is(rows: Mapping[str, models.Model], wanted: Rows) -> dict[str, Values]:
-    return {code: {name: getattr(row, name) for name in wanted.get(code, ())} for code, row in rows.items()}
+def _as_it_is(
+    rows: Mapping[str, models.Model], wanted: Rows, loaded: Rows | None = None
+) -> dict[str, Values]:
+    """The fields that the plan says; of a row that it has no longer those that it said (`loaded`), and whether it is in use."""
+    said = {code: {**values, **OUT_OF_USE} for code, values in (loaded or {}).items()} | {**wanted}
+    return {code: {name: getattr(row, name) for name in said.get(code, ())} for code, row in rows.items()}
 
 
 def _update(model: type[models.Model], rows: Mapping[str, Any], follow: Rows) -> None:
@@ -305,3 +332,39 @@ def fill_posts(*, township: Township, grids: Sequence[Grid] | None = None) -> li
             for post in tiers.get(grid.depth, ())
         ]
     )
+
+
+def _add_posts(township: Township, changes: Changes) -> list[Post]:
+    """What this edition adds to a tier, on its grids that have posts. One that the tier had before and a grid has not was
+    abolished there. Who answers for a grid stays: a new post that is to answer does so only where no other does."""
+    tiers: dict[int, tuple[Posts, Counter[str]]] = {}
+    for name, apart in changes.updated.items():
+        before, now = apart.get("posts", ((), ()))
+        new = _titles(now) - _titles(before)
+        if before and new:  # without any before: of an edition that did not keep the posts with the tier
+            tiers[int(name.removeprefix("tier "))] = now, new
+    if not tiers:
+        return []
+    grids = Grid.objects.active().filter(township_code=township.pk, depth__in=tiers).for_list()
+    roles = {role.code: role for role in Role.objects.filter(township=township.grid)}
+    made = []
+    for grid in grids.prefetch_related("posts"):
+        answered = any(post.is_responsible for post in grid.posts.all())
+        for post in _lacking(grid, *tiers[grid.depth]):
+            answers = post["responsible"] and not answered
+            made.append(
+                Post(grid=grid, role=roles[post["role"]], title=post["title"], is_responsible=answers)
+            )
+    return create_posts(posts=made)
+
+
+def _lacking(grid: Grid, posts: Posts, new: Counter[str]) -> Iterator[Mapping[str, Any]]:
+    """A title may be there more than once: two mediators."""
+    have, wanted = _titles({"title": post.title} for post in grid.posts.all()), _titles(posts)
+    for title, count in new.items():
+        lacking = max(0, min(count, wanted[title] - have[title]))
+        yield from [post for post in posts if post["title"] == title][:lacking]
+
+
+def _titles(posts: Iterable[Mapping[str, Any]]) -> Counter[str]:
+    return Counter(post["title"] for post in posts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -20,6 +20,7 @@ from gridgov.common.xlsx import Row
 from gridgov.plans import first_run, loader
 from gridgov.plans.actions import missing_villages
 from gridgov.plans.divisions import read_rows
+from gridgov.plans.schema import Preset
 from grids.actions import LONGEST_NAME, NewGrid, problems
 from grids.models import Township
 from members.forms import NewPersonForm
@@ -58,9 +59,13 @@ class FirstAccountForm(SetPasswordMixin, forms.Form):
         return super().clean() or self.cleaned_data
 
 
+LARGEST_PLAN = 500  # KB; those that gridgov brings have 20
+
+
 class TownshipForm(forms.Form):
     """The villages are one text of lines `code,name`: a file fills it, so that nothing is lost when a row is wrong, and
-    a line has the number that the row has in the file."""
+    a line has the number that the row has in the file. A plan of one's own is a text as well, for the same reason, and
+    because the browser sends a file only once: with the preview, not with what confirms it."""
 
     code = forms.CharField(
         label=gettext_lazy("Code of the township"),
@@ -70,6 +75,20 @@ class TownshipForm(forms.Form):
     )
     name = forms.CharField(label=gettext_lazy("Name of the township"), max_length=LONGEST_NAME)
     plan = forms.TypedChoiceField(label=gettext_lazy("Plan"), coerce=int)
+    plan_file = forms.FileField(
+        label=gettext_lazy("File of a plan of one's own"),
+        required=False,
+        help_text=gettext_lazy("yaml, as it is exported; instead of the plan chosen above."),
+        widget=forms.FileInput(attrs={"accept": ".yaml,.yml"}),
+    )
+    own_plan = forms.CharField(
+        label=gettext_lazy("Plan of one's own"),
+        required=False,
+        max_length=LARGEST_PLAN << 10,
+        help_text=gettext_lazy("The file fills this in. Empty: the plan chosen above."),
+        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
+        strip=False,
+    )
     file = forms.FileField(
         label=gettext_lazy("File of the villages"),
         required=False,
@@ -90,6 +109,8 @@ class TownshipForm(forms.Form):
         super().__init__(*args, **options)
         self.rows: list[Row] = []
         self.wrong: list[tuple[Row, str]] = []  # every row with its problem
+        self.preset: Preset | None = None  # the plan that counts, once the form is valid
+        self.is_own = False
         plan: Any = self.fields["plan"]
         plan.choices = [
             (
@@ -109,6 +130,7 @@ class TownshipForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        self._take_plan(cleaned)
         if cleaned.get("file"):
             self._take_file(cleaned["file"])
         elif cleaned.get("villages", "").strip():
@@ -123,8 +145,35 @@ class TownshipForm(forms.Form):
         except DomainError as error:
             self.add_error("file", str(error.detail))
             return
+        self._show("villages", as_lines(self.rows))
+
+    def _take_plan(self, cleaned: Mapping[str, Any]) -> None:
+        """What is wrong with a plan of one's own is said at its text, by the lines there."""
+        text, file = cleaned.get("own_plan", ""), cleaned.get("plan_file")
+        where = "plan_file"
+        try:
+            if file:
+                text = _text_of(file)
+                self._show("own_plan", text)
+            where = "own_plan"
+            self.is_own = bool(text.strip())
+            if self.is_own:
+                self.preset = loader.parse(text, name=file.name if file else "plan.yaml")
+            elif "plan" in cleaned:
+                self.preset = loader.preset(cleaned["plan"])
+        except loader.BadPreset as error:
+            for line in str(error.detail).splitlines():
+                self.add_error(where, line)
+
+    @property
+    def plan_name(self) -> str:
+        said = {"number": self.preset.number, "title": self.preset.title} if self.preset else {}
+        return (_("Plan of one's own: %(title)s") if self.is_own else _("Plan %(number)d: %(title)s")) % said
+
+    def _show(self, name: str, text: str) -> None:
+        """In the field, to be mended in place."""
         data: Any = self.data.copy()  # type: ignore[attr-defined]
-        data[self.add_prefix("villages")] = as_lines(self.rows)
+        data[self.add_prefix(name)] = text
         self.data = data
 
     def _take_text(self, text: str) -> None:
@@ -161,6 +210,13 @@ class TownshipForm(forms.Form):
     @property
     def asked(self) -> list[tuple[str, str]]:
         return [(row.values["code"], row.values["name"]) for row in self.rows]
+
+
+def _text_of(file: Any) -> str:
+    """Raises BadPreset."""
+    if file.size > LARGEST_PLAN << 10:
+        raise loader.BadPreset(_("A plan has at most %(size)d KB.") % {"size": LARGEST_PLAN})
+    return loader.decoded(file.read(), name=file.name)
 
 
 def as_lines(rows: Sequence[Row]) -> str:

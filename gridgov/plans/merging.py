@@ -48,10 +48,22 @@ class Merge:
     said: dict[str, Values] = field(default_factory=dict)
     changes: Changes = field(default_factory=Changes)
 
+    def of(self, what: str) -> Rows:
+        """Code -> what the plan said last time."""
+        named = ((name.partition(" "), values) for name, values in self.loaded.items())
+        return {code: values for (kind, _space, code), values in named if kind == what}
+
     def table(
-        self, what: str, *, wanted: Rows, present: Rows, bases: Rows | None = None
+        self,
+        what: str,
+        *,
+        wanted: Rows,
+        present: Rows,
+        bases: Rows | None = None,
+        dropped: Values | None = None,
     ) -> dict[str, dict[str, Any]]:
-        """Code -> the fields that follow the plan. `bases`: where a row knows better than `loaded` what it was."""
+        """Code -> the fields that follow the plan. `bases`: where a row knows better than `loaded` what it was. `dropped`:
+        how a row follows that the plan has no longer."""
         self.changes.added += [f"{what} {code}" for code in wanted if code not in present]
         self.said |= {f"{what} {code}": values for code, values in wanted.items()}
         follow = {}
@@ -60,11 +72,19 @@ class Merge:
                 name = f"{what} {code}"
                 base = (bases or {}).get(code, self.loaded.get(name, {}))
                 follow[code] = self._row(name, present[code], base, values)
-        for name in [f"{what} {code}" for code in present if code not in wanted]:
-            if name in self.loaded:
-                self.said[name] = self.loaded[name]
-                self.changes.kept[name] = {}
+        for code in [code for code in present if code not in wanted and f"{what} {code}" in self.loaded]:
+            follow[code] = self._dropped(f"{what} {code}", present[code], dropped or {})
         return {code: values for code, values in follow.items() if values}
+
+    def _dropped(self, name: str, is_now: Values, dropped: Values) -> dict[str, Any]:
+        """Of a row that the plan has no longer; one that was changed here stays as it is."""
+        base = self.loaded[name]
+        self.said[name], self.changes.kept[name] = base, {}
+        apart = {it: (is_now[it], value) for it, value in dropped.items() if is_now[it] != value}
+        if not apart or any(is_now[it] != value for it, value in base.items()):
+            return {}
+        self.said[name], self.changes.updated[name] = {**base, **dropped}, apart
+        return dict(dropped)
 
     def _row(self, name: str, is_now: Values, base: Values, wanted: Values) -> dict[str, Any]:
         apart = {it: (is_now[it], value) for it, value in wanted.items() if is_now[it] != value}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
+from django.utils.translation import gettext as _
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from grids.enums import Kind
@@ -14,9 +15,14 @@ from incidents.workflow import CODE, ProcedureSpec
 from members.enums import DutyKind, Per, RoleCode
 
 # No letter Z or N: what a plan asks of people by belief, petitions, crime, drugs or births is not in gridgov.
-RuleId = Annotated[str, Field(pattern=r"^P\d+-[ACDGILMOQRSTVX]\d+$")]
+RuleId = Annotated[str, Field(pattern=r"^P\d+-[ACDGILMOQRSTVX]\d+$", max_length=20)]
 NUMERALS = "零一二三四五六七八九十"
 PLACE = r"[一二三四五六七八九十]+(\([一二三四五六七八九十]+\))?(\.\d+)?"
+
+
+LONGEST_CLAUSE = 60
+LONGEST_DEPARTMENT = 37  # the title of its duty officer begins with it
+Place = tuple[int | str, ...]  # the way to a value: ("rules", 3, "id")
 
 
 class Spec(BaseModel):
@@ -28,13 +34,13 @@ class RuleSpec(Spec):
 
     id: RuleId
     at: str = Field("", pattern=f"^$|^{PLACE}(; {PLACE})*$")
-    cite: str = Field("", max_length=60)  # instead of `at`: the clause as it is shown
+    cite: str = Field("", max_length=LONGEST_CLAUSE)  # instead of `at`: the clause as it is shown
     text: str = Field(min_length=2, max_length=300)
 
     @model_validator(mode="after")
     def _stands_somewhere(self) -> RuleSpec:
         if bool(self.at) == bool(self.cite):
-            raise ValueError("either at or cite says where the plan has it")
+            raise ValueError(_("either at or cite says where the plan has it"))
         return self
 
     def clause(self, title: str) -> str:
@@ -79,9 +85,9 @@ class TierSpec(Spec):
     @model_validator(mode="after")
     def _one_answers(self) -> TierSpec:
         if self.kind != {0: Kind.TOWNSHIP, 1: Kind.VILLAGE}.get(self.depth, Kind.GROUP):
-            raise ValueError("the township has depth 0, villages 1, groups 2 and more")
+            raise ValueError(_("the township has depth 0, villages 1, groups 2 and more"))
         if sum(post.responsible for post in self.posts) != 1:
-            raise ValueError("exactly one post of a tier answers for the grid")
+            raise ValueError(_("exactly one post of a tier answers for the grid"))
         return self
 
 
@@ -100,6 +106,8 @@ class CategorySpec(Spec):
     must_report: bool = False
     for_grids: bool = True  # the township may send it down (准入清单)
     active: bool = True  # offered; a township switches categories on and off
+    public: bool = False  # open to the public by Open311, and what it reads about it
+    public_note: str = Field("", max_length=200)
     rule: RuleId | None = None
 
 
@@ -111,67 +119,117 @@ class DutySpec(Spec):
     kind: DutyKind
     grid_kind: Kind
     role: RoleCode
-    times: int | None = Field(None, ge=1)
+    times: int | None = Field(None, ge=1, le=32767)
     per: Per | None = None
+    active: bool = True  # falls due; a township switches duties on and off
+
+
+class Misfit(ValueError):
+    """What does not fit together in a plan: where it stands, and what is wrong there."""
+
+    def __init__(self, found: Sequence[tuple[Place, str]]) -> None:
+        super().__init__("; ".join(what for _where, what in found))
+        self.found = found
 
 
 class Preset(Spec):
     """One plan. Everything that names a rule, role or procedure names one that the preset has."""
 
     number: int = Field(ge=1, le=99)  # 1 to 10 come with gridgov
-    title: str = Field(max_length=100)
-    roles: dict[RoleCode, str] = {}
-    departments: tuple[str, ...] = ()
+    title: str = Field(min_length=2, max_length=100)
+    roles: dict[RoleCode, Annotated[str, Field(min_length=1, max_length=40)]] = {}
+    departments: tuple[Annotated[str, Field(min_length=2, max_length=LONGEST_DEPARTMENT)], ...] = ()
     tiers: tuple[TierSpec, ...]
     procedures: tuple[ProcedurePreset, ...]
     categories: tuple[CategorySpec, ...]
     duties: tuple[DutySpec, ...] = ()
-    rules: tuple[RuleSpec, ...]
+    rules: tuple[RuleSpec, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _names_what_is_there(self) -> Preset:
-        known = {rule.id for rule in self.rules}
-        _no_doubles("rules", [rule.id for rule in self.rules])
-        _no_doubles("tiers", [str(tier.depth) for tier in self.tiers])
-        _no_doubles("procedures", [procedure.code for procedure in self.procedures])
-        _no_doubles("categories", [category.code for category in self.categories])
-        procedures = {procedure.code for procedure in self.procedures}
-        problems = [
-            f"no rule {rule} (named by {who})" for who, rule in self._named_rules() if rule not in known
+        found = [
+            *self._tiers_missing(),
+            *self._doubles(),
+            *self._unknown_rules(),
+            *self._unknown_procedures(),
+            *self._unknown_posts(),
+            *self._unfit_rules(),
         ]
-        problems += [
-            f"no procedure {category.procedure} (named by category {category.code})"
-            for category in self.categories
-            if category.procedure not in procedures
-        ]
-        titles = {post.title for tier in self.tiers for post in tier.posts}
-        problems += [
-            f"no post {title} (named by step {step.code} of {procedure.code})"
-            for procedure in self.procedures
-            for step in procedure.spec.steps
-            for title in step.posts
-            if title not in titles
-        ]
-        problems += [f"rule {it} is of another plan" for it in known if number_of(it) != self.number]
-        problems += [
-            f"rule {rule.id} cites more than fits" for rule in self.rules if len(rule.clause(self.title)) > 60
-        ]
-        if problems:
-            raise ValueError("; ".join(problems))
+        if found:
+            raise Misfit(found)
         return self
 
-    def _named_rules(self) -> Iterable[tuple[str, str]]:
-        for tier in self.tiers:
-            yield f"tier {tier.depth}", tier.rule or self.rules[0].id
-        for procedure in self.procedures:
-            yield f"procedure {procedure.code}", procedure.rule or self.rules[0].id
-            yield from ((f"procedure {procedure.code}", rule) for rule in procedure.spec.rules.values())
-            steps = [step for step in procedure.spec.steps if step.rule]
-            yield from ((f"step {step.code} of {procedure.code}", step.rule) for step in steps)
-        for category in self.categories:
-            yield f"category {category.code}", category.rule or self.rules[0].id
-        for duty in self.duties:
-            yield f"duty {duty.name}", duty.rule
+    def _tiers_missing(self) -> Iterator[tuple[Place, str]]:
+        depths = sorted({tier.depth for tier in self.tiers})
+        if len(depths) < 2 or depths != list(range(len(depths))):
+            yield (
+                ("tiers",),
+                _("there must be a tier 0 (the township), a tier 1 (its villages), and none left out"),
+            )
+
+    def _doubles(self) -> Iterator[tuple[Place, str]]:
+        keyed = {
+            "tiers": [tier.depth for tier in self.tiers],
+            "departments": self.departments,
+            "procedures": [procedure.code for procedure in self.procedures],
+            "categories": [category.code for category in self.categories],
+            "duties": [duty.rule for duty in self.duties],
+            "rules": [rule.id for rule in self.rules],
+        }
+        for part, keys in keyed.items():
+            for n, key in enumerate(keys):
+                if key in keys[:n]:
+                    yield (part, n), _("%(name)s appears twice") % {"name": key}
+
+    def _unknown_rules(self) -> Iterator[tuple[Place, str]]:
+        known = {rule.id for rule in self.rules}
+        for where, who, rule in self._named_rules():
+            if rule and rule not in known:
+                yield where, _("no rule %(rule)s (named by %(who)s)") % {"rule": rule, "who": who}
+
+    def _named_rules(self) -> Iterator[tuple[Place, str, str | None]]:
+        for n, tier in enumerate(self.tiers):
+            yield ("tiers", n, "rule"), f"tier {tier.depth}", tier.rule
+        for n, procedure in enumerate(self.procedures):
+            spec: Place = ("procedures", n, "spec")
+            who = f"procedure {procedure.code}"
+            yield ("procedures", n, "rule"), who, procedure.rule
+            yield from (((*spec, "rules", key), who, rule) for key, rule in procedure.spec.rules.items())
+            for m, step in enumerate(procedure.spec.steps):
+                yield (*spec, "steps", m, "rule"), f"step {step.code} of {procedure.code}", step.rule
+        for n, category in enumerate(self.categories):
+            yield ("categories", n, "rule"), f"category {category.code}", category.rule
+        for n, duty in enumerate(self.duties):
+            yield ("duties", n, "rule"), f"duty {duty.name}", duty.rule
+
+    def _unknown_procedures(self) -> Iterator[tuple[Place, str]]:
+        known = {procedure.code for procedure in self.procedures}
+        for n, category in enumerate(self.categories):
+            if category.procedure not in known:
+                said = {"procedure": category.procedure, "category": category.code}
+                yield (
+                    ("categories", n, "procedure"),
+                    _("no procedure %(procedure)s (named by category %(category)s)") % said,
+                )
+
+    def _unknown_posts(self) -> Iterator[tuple[Place, str]]:
+        known = {post.title for tier in self.tiers for post in tier.posts}
+        for n, procedure in enumerate(self.procedures):
+            for m, step in enumerate(procedure.spec.steps):
+                for title in step.posts:
+                    if title not in known:
+                        said = {"title": title, "step": step.code, "procedure": procedure.code}
+                        yield (
+                            ("procedures", n, "spec", "steps", m, "posts"),
+                            _("no post %(title)s (named by step %(step)s of %(procedure)s)") % said,
+                        )
+
+    def _unfit_rules(self) -> Iterator[tuple[Place, str]]:
+        for n, rule in enumerate(self.rules):
+            if number_of(rule.id) != self.number:
+                yield ("rules", n), _("rule %(rule)s is of another plan") % {"rule": rule.id}
+            if len(rule.clause(self.title)) > LONGEST_CLAUSE:
+                yield ("rules", n), _("rule %(rule)s cites more than fits") % {"rule": rule.id}
 
     @property
     def expected(self) -> dict[str, int]:
@@ -181,12 +239,6 @@ class Preset(Spec):
             if tier.expected_count is not None:
                 found[tier.kind.value] = found.get(tier.kind.value, 0) + tier.expected_count
         return found
-
-
-def _no_doubles(what: str, codes: list[str]) -> None:
-    doubles = sorted({code for code in codes if codes.count(code) > 1})
-    if doubles:
-        raise ValueError(f"{what} appear twice: {', '.join(doubles)}")
 
 
 def number_of(rule_id: str) -> int:

@@ -4,7 +4,7 @@ only technical accounts find these pages.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -26,9 +26,11 @@ from gridgov.common.forms import show_refusal
 from gridgov.common.xlsx import Row
 from gridgov.plans import first_run, loader
 from gridgov.plans.actions import open_installation, set_up
+from gridgov.plans.comparing import differences
 from gridgov.plans.divisions import demo_place, shipped_places
-from gridgov.plans.exporting import as_yaml, differences, plan_of
+from gridgov.plans.exporting import as_yaml, plan_of
 from gridgov.plans.forms import FirstAccountForm, TownshipForm, as_lines, people_forms
+from gridgov.plans.schema import Preset
 from grids.actions import check_setup
 from grids.admin import managed_townships
 from grids.models import Grid, Township
@@ -79,8 +81,9 @@ def township(request: HttpRequest) -> HttpResponse:
         form = TownshipForm(request.POST, request.FILES)
         if form.is_valid() and "confirm" in request.POST:
             given = form.cleaned_data
+            plan = form.preset or given["plan"]
             try:
-                made = set_up(code=given["code"], name=given["name"], villages=form.asked, plan=given["plan"])
+                made = set_up(code=given["code"], name=given["name"], villages=form.asked, plan=plan)
             except DomainError as error:
                 show_refusal(form, error)
             else:
@@ -140,14 +143,23 @@ def people(request: HttpRequest, code: str) -> HttpResponse:
 @require_safe
 def plans(request: HttpRequest) -> HttpResponse:
     """Two plans beside each other: those that gridgov brings, and the townships' own copies."""
-    towns = _own(request)
+    return _plans_page(request, _own(request))
+
+
+def _plans_page(request: HttpRequest, towns: Mapping[str, Township], refused: str = "") -> HttpResponse:
+    """`refused`: why there is nothing to show of what was asked for."""
     named = {str(number): _("Plan %(number)d: %(title)s") % {"number": number, "title": loader.preset(number).title}
              for number in loader.PLANS}  # fmt: skip
     named |= {code: _("%(township)s, as it works now") % {"township": town} for code, town in towns.items()}
     asked = [request.GET.get(name, "") for name in ("first", "second")]
-    found = [
-        plan_of(towns[key]) if key in towns else loader.preset(int(key)) for key in asked if key in named
-    ]
+    try:
+        found = [
+            _written(request, towns[key]) if key in towns else loader.preset(int(key))
+            for key in asked
+            if key in named
+        ]
+    except DomainError as error:
+        found, refused = [], str(error.detail)
     context: dict[str, Any] = {
         "choices": list(named.items()),
         "asked": asked,
@@ -155,10 +167,12 @@ def plans(request: HttpRequest) -> HttpResponse:
         "parts": differences(*found) if len(found) == len(asked) else None,
         "townships": [(code, str(town)) for code, town in towns.items()],
         "counted": towns.get(request.GET.get("counts", "")),
+        "refused": refused,
+        "technical": is_technical(request.user),
     }
     if context["counted"]:
         context["check"] = check_setup(context["counted"])
-    return render(request, "setup/plans.html", context)
+    return render(request, "setup/plans.html", context, status=409 if refused else 200)
 
 
 @login_required
@@ -168,11 +182,20 @@ def plan_file(request: HttpRequest, code: str) -> HttpResponse:
     towns = _own(request)
     if code not in towns:
         raise Http404
+    try:
+        text = as_yaml(_written(request, towns[code]))
+    except DomainError as error:
+        return _plans_page(request, towns, str(error.detail))
     user: Any = request.user
     audit.record(AuditKind.EXPORT, user=user, subject=towns[code].plan_title, township_code=code, what="plan")
-    answer = HttpResponse(as_yaml(plan_of(towns[code])), content_type="application/yaml; charset=utf-8")
+    answer = HttpResponse(text, content_type="application/yaml; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="plan-{code}.yaml"'
     return answer
+
+
+def _written(request: HttpRequest, town: Township) -> Preset:
+    """A technical account sees no departments. Raises Conflict."""
+    return plan_of(town, own_departments=not is_technical(request.user))
 
 
 def _own(request: HttpRequest) -> dict[str, Township]:

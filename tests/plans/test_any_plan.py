@@ -11,19 +11,24 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from gridgov.common import clock
+from gridgov.common.models import User
 from gridgov.plans import loader
 from gridgov.plans.actions import load_plan, set_up
-from gridgov.plans.exporting import differences, plan_of
+from gridgov.plans.comparing import differences
+from gridgov.plans.exporting import as_yaml, plan_of
 from gridgov.simulation.people import People
 from gridgov.simulation.procedures import in_use, never_taken
+from gridgov.simulation.seed import DEPARTMENTS as DEMO_DEPARTMENTS
 from gridgov.simulation.seed import seed
 from gridgov.simulation.working import simulate
-from grids.models import Grid, Rule, Township
+from grids.models import Grid, Rule, Tier, Township
 from grids.querysets import forget_calendars
-from incidents.actions import sweep
+from incidents.actions import NewProcedure, publish_procedures, sweep
 from incidents.enums import Status
 from incidents.loop_check import breaches
 from incidents.models import Category, Escalation, Incident, Procedure
+from members.actions import create_departments
+from members.models import Department, Duty, Post, Role
 from tests.plans.walking import TOWN, Walk
 from tests.plans.wandering import Wandering
 
@@ -178,6 +183,14 @@ def test_a_file_is_loaded_by_the_command_and_a_second_time_changes_nothing(odd, 
         call_command("load_plan", "no-such.yaml", township=TOWN)
 
 
+def test_a_township_is_set_up_under_a_plan_from_a_file_by_the_command(odd, capsys):
+    call_command("setup_township", code=TOWN, name="东极岛", plan=str(odd))
+    assert "plan 11 《海岛渔村网格试行办法》" in capsys.readouterr().out
+    assert not load_plan(plan=loader.read(odd), township_code=TOWN)
+    with pytest.raises(CommandError, match=r"no-such\.yaml"):
+        call_command("setup_township", code="320371102", name="东极岛", plan="no-such.yaml")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -238,52 +251,128 @@ def test_twenty_townships_cost_twenty_times_one():
 # --- not locked in -----------------------------------------------------------------------------------------------
 
 
+def what_stands(town):
+    """All that a plan brings, as the tables have it."""
+
+    def rows(table, *left, **others):
+        """`left`: what is the township's own or each row's."""
+        fields = {field.name for field in table._meta.concrete_fields} - {"id", "township", *left}
+        found = table.objects.filter(township=town.pk, **others)
+        if table is Category:
+            fields = fields - {"procedure"} | {"procedure__code"}
+        return sorted(map(repr, (sorted(row.items()) for row in found.values(*fields))))
+
+    demo = [*DEMO_DEPARTMENTS] if town.is_demo else []
+    quick = set(
+        Category.objects.filter(township=town.pk, is_demo=True).values_list("procedure__code", flat=True)
+    )
+    used = Category.objects.filter(township=town.pk, is_demo=False).values_list("procedure__code", flat=True)
+    procedures = Procedure.objects.filter(township=town.pk, is_current=True).exclude(
+        code__in=quick - set(used)
+    )
+    named = Department.objects.filter(township=town.pk, is_active=True)
+    posts = Post.objects.filter(grid__township_code=town.pk, grid__depth__lt=2)
+    return [
+        (town.plan_number, town.plan_title),
+        rows(Tier), rows(Rule, "changed_here"), rows(Role), rows(Duty, "since"), rows(Category, is_demo=False),
+        sorted((row.code, row.name, row.rule_id, repr(row.spec)) for row in procedures),
+        sorted(named.exclude(from_plan=False, name__in=demo).values_list("name", flat=True)),
+        sorted(set(posts.values_list("grid__depth", "title", "role__code", "is_responsible"))),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("number", PLANS)
 def test_a_townships_own_plan_loads_elsewhere_and_says_the_same(number, tmp_path):
     walk = Walk(number, villages=1 if number == 2 else 2)
     Category.objects.filter(township=walk.town.grid, code="security_hazard").update(
-        name="本镇叫法", is_active=False
+        name="本镇叫法",
+        is_active=False,
+        is_public=True,
+        public_note="请注意安全。",
+        must_report=True,
+        for_grids=False,
     )
+    Duty.objects.filter(township=walk.town.grid).update(is_active=False, times=5)
+    Role.objects.filter(township=walk.town.grid, code="worker").update(name="本镇的网格员")
+    Tier.objects.filter(township=walk.town, depth=1).update(expected_count=9, count_note="本镇的数", rule="")
+    create_departments(township=walk.town.grid, names=["渔政站"], from_plan=False)
     file = tmp_path / "own.yaml"
     call_command("export_plan", str(file), township=TOWN)
     plan = loader.read(file)
     other = set_up(code="320371102", name="另一镇", villages=[("320371102201", "丁村")], plan=plan)
+    assert plan_of(other) == plan
+    assert what_stands(other) == what_stands(Township.objects.get(pk=TOWN))
     assert differences(plan_of(other), plan) == []
-    moved = Category.objects.get(township=other.grid, code="security_hazard")
-    assert (moved.name, moved.is_active) == ("本镇叫法", False)
-    theirs = Procedure.objects.filter(township=other.grid).order_by("code").values_list("code", "data")
-    ours = Procedure.objects.filter(township=walk.town.grid, is_current=True).order_by("code")
-    assert dict(theirs).items() <= dict(ours.values_list("code", "data")).items()
     assert other.plan_title == walk.town.plan_title
 
 
-def test_two_plans_beside_each_other_show_what_differs():
-    walk = Walk(3)
-    client = Client()
-    client.force_login(walk.by("乡综治办值班员"))
-    text = client.get("/setup/plans/?first=3&second=4").content.decode()
-    for said in ("驻片调处（驻组村干部）", "当场办理并登记（网格员）", "乡综治办值班员", "镇网格中心值班员"):
-        assert said in text
-    same = client.get("/setup/plans/?first=3&second=3").content.decode()
-    assert "两个方案内容相同" in same
-    Rule.objects.filter(township=walk.town, rule_id="P3-I1").update(text="本乡改过的。")
-    own = client.get(f"/setup/plans/?first=3&second={TOWN}").content.decode()
-    assert "本乡改过的。" in own
-    assert "片、组" not in own  # the tiers are the plan's
-    file = client.get(f"/setup/plans/{TOWN}/file/")
-    assert file["Content-Disposition"].endswith(f'plan-{TOWN}.yaml"')
-    assert "本乡改过的。" in file.content.decode()
+def test_what_a_township_switched_and_opened_goes_out_and_arrives_as_it_is():
+    walk = Walk(6)
+    grid = walk.town.grid
+    Category.objects.filter(township=grid, code="fire").update(is_public=True, public_note="请同时拨打119。")
+    Duty.objects.filter(township=grid).update(is_active=False)
+    create_departments(township=grid, names=["渔政站", "撤销的站"], from_plan=False)
+    Department.objects.filter(township=grid, name="撤销的站").update(is_active=False)
+    plan = loader.parse(as_yaml(plan_of(Township.objects.get())), name="own.yaml")
+    assert plan.departments == ("渔政站",)  # those of the demo are nobody's own
+    for user, told in (
+        (walk.by("网格化管理办公室值班员"), True),
+        (User.objects.get(username="admin"), False),
+    ):
+        client = Client()
+        client.force_login(user)
+        assert ("渔政站" in client.get(f"/setup/plans/{TOWN}/file/").content.decode()) is told
+    other = set_up(code="320371102", name="另一镇", plan=plan)
+    fire = Category.objects.get(township=other.grid, code="fire")
+    assert (fire.is_public, fire.public_note) == (True, "请同时拨打119。")
+    assert list(Duty.objects.filter(township=other.grid).values_list("is_active", flat=True)) == [False]
+    assert list(Department.objects.filter(township=other.grid).values_list("name", flat=True)) == ["渔政站"]
 
 
-def test_a_name_that_both_plans_have_is_said_once():
-    plan = loader.preset(3)
-    *others, hazard = plan.categories
-    stricter = plan.model_copy(
-        update={"categories": (*others, hazard.model_copy(update={"must_report": True}))}
+def test_a_townships_file_makes_another_township_of_the_same_plan_say_the_same(capsys):
+    """By commands: set up under the plan, then the file; what the file has no longer goes out of use."""
+    walk = Walk(6)
+    Category.objects.filter(township=walk.town.grid, code="fire_hazard").delete()
+    Role.objects.filter(township=walk.town.grid, code="worker").update(name="专职网格员")
+    plan = plan_of(Township.objects.get())
+    other = set_up(code="320371102", name="另一镇", plan=6)
+    said = list(load_plan(plan=plan, township_code=other.pk).lines())
+    assert "updated role worker: name 网格员 → 专职网格员" in said
+    assert "kept category fire_hazard: no longer in the plan" in said
+    assert not Category.objects.get(township=other.grid, code="fire_hazard").is_active
+
+
+def test_a_step_of_a_post_that_no_tier_has_any_more_is_named_instead_of_an_error():
+    """The township changed the way of the ladder; a later edition calls the stationed cadres something else."""
+    walk = Walk(10)
+    ladder = Procedure.objects.get(township=walk.town.grid, code="ladder", is_current=True)
+    publish_procedures(
+        township=walk.town.grid,
+        procedures=[NewProcedure("ladder", ladder.name, {**ladder.data, "important": True})],
     )
-    fewer = plan.model_copy(update={"categories": tuple(others), "departments": plan.departments[1:]})
-    (part,) = differences(plan, stricter)
-    assert part.rows == [("治安隐患", "隐患 · 一般事项", "隐患 · 一般事项 · 必报事件")]
-    departments, categories = differences(plan, fewer)
-    assert departments.rows == [("派出所", "派出所", "")]
-    assert categories.rows == [("治安隐患", "隐患 · 一般事项", "")]
+    text = (
+        as_yaml(loader.preset(10))
+        .replace("title: 驻村干部", "title: 驻村工作队")
+        .replace("- 驻村干部", "- 驻村工作队")
+    )
+    load_plan(plan=loader.parse(text, name="later.yaml"), township_code=TOWN)
+    client = Client()
+    client.force_login(walk.by("乡社会服务管理中心值班员"))
+    for address in (f"/setup/plans/{TOWN}/file/", f"/setup/plans/?first=10&second={TOWN}"):
+        answer = client.get(address)
+        assert answer.status_code == 409
+        for said in ("驻村干部处理", "矛盾纠纷逐级化解", "驻村干部"):
+            assert said in answer.content.decode()
+    assert client.get("/setup/plans/").status_code == 200
+    with pytest.raises(CommandError, match="驻村干部处理"):
+        call_command("export_plan", township=TOWN)
+
+
+def test_what_a_township_cannot_write_is_said_whatever_it_is():
+    walk = Walk(6)
+    Rule.objects.filter(township=walk.town, rule_id="P6-D1").delete()
+    client = Client()
+    client.force_login(walk.by("网格化管理办公室值班员"))
+    answer = client.get(f"/setup/plans/{TOWN}/file/")
+    assert answer.status_code == 409
+    assert "P6-D1" in answer.content.decode()

@@ -5,6 +5,7 @@ import re
 
 import openpyxl
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.test import Client
 
@@ -14,6 +15,7 @@ from grids.models import Grid, Township
 from members.enums import RoleCode
 from members.models import Appointment, Member, Post
 from tests.factories import login, township
+from tests.plans.test_any_plan import ODD
 
 pytestmark = pytest.mark.django_db
 TOWN = "320371101"
@@ -187,6 +189,45 @@ def test_a_second_time_adds_only_what_is_missing(technical):
     other = technical.post("/setup/township/", asked(name="别的镇", confirm="1"))
     assert other.context["form"].errors
     assert Grid.objects.get(pk=TOWN).name == "某镇"
+
+
+# --- a plan of one's own ------------------------------------------------------------------------------------------
+
+
+def plan_file(text: str | bytes, name: str = "own.yaml") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, text.encode() if isinstance(text, str) else text)
+
+
+def test_a_plan_of_ones_own_is_uploaded_shown_and_set_up(technical):
+    preview = technical.post("/setup/township/", asked(plan_file=plan_file(ODD)))
+    assert "海岛渔村网格试行办法" in texts(preview)
+    assert not Township.objects.exists()
+    kept = preview.context["form"].data["own_plan"]  # the browser sends a file only once
+    assert technical.post("/setup/township/", asked(own_plan=kept, confirm="1")).status_code == 302
+    town = Township.objects.get()
+    assert (town.plan_number, town.plan_title) == (11, "海岛渔村网格试行办法")
+    assert town.tiers.get(depth=1).label == "港湾"
+
+
+def test_what_is_wrong_in_an_uploaded_plan_is_said_by_line_and_rule_and_nothing_is_lost(technical):
+    wrong = ODD.replace("at: 三.2", "at: somewhere")
+    line = next(n for n, row in enumerate(wrong.splitlines(), start=1) if "somewhere" in row)
+    response = technical.post("/setup/township/", asked(plan_file=plan_file(wrong), confirm="1"))
+    (said,) = response.context["form"].errors["own_plan"]
+    assert said.startswith(f"own.yaml:{line}: P11-C1: ")
+    assert not Township.objects.exists()
+    for kept in ("码头管理员", 'value="某镇"', f"{TOWN}201,甲村"):
+        assert kept in texts(response)
+    mended = response.context["form"].data["own_plan"].replace("somewhere", "三.2").replace("\n", "\r\n")
+    assert technical.post("/setup/township/", asked(own_plan=mended, confirm="1")).status_code == 302
+
+
+@pytest.mark.parametrize("content", [b"x" * 600_000, ODD.encode("gb18030"), b"\xff\xfe\x00"])
+def test_what_is_no_plan_at_all_says_so_and_keeps_the_rest(technical, content):
+    response = technical.post("/setup/township/", asked(plan_file=plan_file(content), confirm="1"))
+    assert response.context["form"].errors["plan_file"]
+    assert 'value="某镇"' in texts(response)
+    assert not Township.objects.exists()
 
 
 # --- the first people ---------------------------------------------------------------------------------------------

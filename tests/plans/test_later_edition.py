@@ -16,16 +16,17 @@ from gridgov.plans.actions import load_plan, set_up
 from gridgov.plans.exporting import as_yaml, plan_of
 from gridgov.plans.schema import Preset
 from gridgov.simulation.seed import add_demo_rules
+from grids.actions import NewGrid, add_grids
 from grids.models import Rule, Tier, Township
 from incidents.actions import NewProcedure, publish_procedures
 from incidents.models import Category, Incident, Procedure
-from members.models import Duty
+from members.models import Duty, Post, Role
 from tests.plans.walking import TOWN, Walk
 
 pytestmark = pytest.mark.django_db
 
 KEYS = {"tiers": "depth", "procedures": "code", "categories": "code", "duties": "rule", "rules": "id"}
-TABLES = (Township, Tier, Rule, Procedure, Category, Duty)
+TABLES = (Township, Tier, Rule, Role, Post, Procedure, Category, Duty)
 
 
 @pytest.fixture
@@ -188,6 +189,76 @@ def test_a_procedure_loses_the_rule_that_the_plan_does_not_name_any_more(town):
     assert current(town, "ladder").rule_id == ""
 
 
+# --- roles and posts -----------------------------------------------------------------------------------------------
+
+
+def test_a_role_is_called_as_the_plan_calls_it_now_and_one_renamed_here_keeps_its_name(town):
+    Role.objects.filter(township=town.grid, code="head").update(name="小组长")
+    Role.objects.filter(township=town.grid, code="worker").update(permissions=["see"])
+    data = loader.preset(6).model_dump(mode="json", exclude_defaults=True)
+    data["roles"] |= {"worker": "专职网格员", "head": "组网格长"}
+    assert load(Preset.model_validate(data)) == [
+        "updated role worker: name 网格员 → 专职网格员",
+        "kept role head: name is 小组长, the plan says 组网格长",
+    ]
+    worker = Role.objects.get(township=town.grid, code="worker")
+    assert (worker.name, worker.permissions) == ("专职网格员", ["see"])
+    assert Role.objects.get(township=town.grid, code="head").name == "小组长"
+
+
+def with_posts(
+    depth: int, *more: dict[str, Any], without: tuple[str, ...] = ()
+) -> tuple[str, int, dict[str, Any]]:
+    posts = loader.preset(6).model_dump(mode="json")["tiers"][depth]["posts"]
+    return "tiers", depth, {"posts": [post for post in posts if post["title"] not in without] + list(more)}
+
+
+WARDEN = {"title": "义务监督员", "role": "volunteer", "responsible": False}
+
+
+def posts_of(grid: str) -> list[tuple[str, str, bool]]:
+    found = Post.objects.filter(grid=grid).order_by("pk")
+    return list(found.values_list("title", "role__code", "is_responsible"))
+
+
+def test_a_post_that_a_later_edition_adds_is_made_on_each_grid_of_the_tier(town):
+    add_grids(grids=[NewGrid(f"{TOWN}202", "岗楼村")], township_code=TOWN)
+    Post.objects.filter(grid=f"{TOWN}201", title="村治保主任").delete()  # abolished by the township
+    plan = edition(with_posts(1, WARDEN))
+    dry = list(load_plan(plan=plan, township_code=TOWN, dry_run=True).lines())
+    assert not Post.objects.filter(title="义务监督员").exists()
+    said = load(plan)
+    assert said == [
+        "added post 龙田村 义务监督员",
+        "added post 岗楼村 义务监督员",
+        "updated tier 1: posts (义务监督员 new)",
+    ]
+    assert [line for line in dry if not line.startswith("updated settings")] == said
+    assert posts_of(f"{TOWN}201") == [
+        ("村支部书记", "village_head", True), ("包村领导", "contact_leader", False), ("义务监督员", "volunteer", False),
+    ]  # fmt: skip
+    Post.objects.filter(grid=f"{TOWN}201", title="义务监督员").delete()
+    load(edition(with_posts(1, WARDEN), ("tiers", 1, {"label": "村级"})))
+    assert Post.objects.filter(title="义务监督员").count() == 1
+
+
+def test_a_second_post_of_a_title_is_made_beside_the_first(town):
+    guard = {"title": "村治保主任", "role": "village_head", "responsible": False}
+    assert "added post 龙田村 村治保主任" in load(edition(with_posts(1, guard)))
+    assert Post.objects.filter(grid=f"{TOWN}201", title="村治保主任").count() == 2
+
+
+def test_who_answers_for_a_grid_stays_where_the_plan_calls_the_post_something_else(town):
+    new = {"title": "村党组织书记", "role": "village_head", "responsible": True}
+    load(edition(with_posts(1, new, without=("村支部书记",))))
+    rows = {title: answers for title, _role, answers in posts_of(f"{TOWN}201")}
+    assert (rows["村支部书记"], rows["村党组织书记"]) == (True, False)
+    Post.objects.filter(grid=f"{TOWN}201", is_responsible=True).delete()
+    newer = {**new, "title": "村第一书记"}
+    load(edition(with_posts(1, newer, without=("村支部书记",))))
+    assert ("村第一书记", "village_head", True) in posts_of(f"{TOWN}201")
+
+
 # --- tiers, duties, rules ------------------------------------------------------------------------------------------
 
 
@@ -244,18 +315,49 @@ def test_a_rule_changed_here_stays_as_a_whole(town):
 # --- what one side does not have any more -----------------------------------------------------------------------------
 
 
-def test_what_the_plan_dropped_stays_and_is_named_each_time(town):
-    plan = edition(
-        without=(("categories", "request"), ("procedures", "people_response"), ("duties", "P6-T1"))
-    )
-    assert load(plan) == [
+DROPPED = edition(without=(("categories", "request"), ("procedures", "people_response"), ("duties", "P6-T1")))
+
+
+def test_what_the_plan_dropped_is_named_each_time_and_goes_out_of_use(town):
+    assert load(DROPPED) == [
+        "updated category request: is_active yes → no",
+        "updated duty P6-T1: is_active yes → no",
+        "kept procedure people_response: no longer in the plan",
+        "kept category request: no longer in the plan",
+        "kept duty P6-T1: no longer in the plan",
+    ]
+    assert not Category.objects.get(code="request").is_active
+    assert not Duty.objects.get().is_active
+
+
+def test_what_the_plan_dropped_and_has_again_comes_back(town):
+    load(DROPPED)
+    Duty.objects.update(since=date(2026, 1, 1))
+    assert load(edition(("categories", "request", {"name": "群众的诉求"}))) == [
+        "updated category request: name 群众诉求 → 群众的诉求; is_active no → yes",
+        f"updated duty P6-T1: is_active no → yes; since 2026-01-01 → {clock.today()}",
+    ]
+    assert Category.objects.get(code="request").is_active
+    assert Duty.objects.get().since == clock.today()
+
+
+def test_what_the_plan_dropped_and_the_township_made_its_own_stays_in_use(town):
+    Category.objects.filter(code="request").update(name="本镇的叫法")
+    Duty.objects.update(times=3)
+    assert load(DROPPED) == [
         "kept procedure people_response: no longer in the plan",
         "kept category request: no longer in the plan",
         "kept duty P6-T1: no longer in the plan",
     ]
     assert Category.objects.get(code="request").is_active
-    later = edition(("categories", "request", {"name": "群众的诉求"}))  # it is there again
-    assert "updated category request: name 群众诉求 → 群众的诉求" in load(later)
+    assert Duty.objects.get().is_active
+
+
+def test_what_the_plan_dropped_and_the_township_takes_up_again_stays_in_use(town):
+    load(DROPPED)
+    Category.objects.filter(code="request").update(is_active=True)
+    assert "updated category request" not in " ".join(load(DROPPED))
+    assert Category.objects.get(code="request").is_active
 
 
 def test_what_the_township_added_itself_is_nobody_elses(town):
@@ -313,22 +415,23 @@ def test_a_dry_run_shows_old_and_new_and_writes_nothing(town, tmp_path):
     plan = edition(
         ("categories", "dispute", {"name": "邻里纠纷"}),
         other_step(actor="村网格负责人"),
-        ("tiers", 1, {"label": "村级"}),
+        ("tiers", 1, {"label": "村级", **with_posts(1, WARDEN)[2]}),
     )
     file = tmp_path / "later.yaml"
     file.write_text(as_yaml(plan), encoding="utf-8")
     before, audited = everything(), AuditEvent.objects.count()
-    settings, *said = _run(file, dry_run=True)
+    post, settings, *said = _run(file, dry_run=True)
+    assert post == "added post 龙田村 义务监督员"
     assert settings.startswith("updated settings: plan_hash ")
     assert said == [
-        "updated tier 1: label 二级网格 → 村级",
+        "updated tier 1: label 二级网格 → 村级; posts (义务监督员 new)",
         "updated procedure ladder: data (step tell)",
         "updated category dispute: name 矛盾纠纷 → 邻里纠纷",
         "kept category request: name is 本镇的叫法, the plan says 群众诉求",
-        "4 changes (dry run: nothing was written)",
+        "5 changes (dry run: nothing was written)",
     ]
     assert (everything(), AuditEvent.objects.count()) == (before, audited)
-    assert _run(file) == [settings, *said[:-1], "4 changes"]
+    assert _run(file) == [post, settings, *said[:-1], "5 changes"]
     assert _run(file) == [said[-2], "0 changes"]
 
 

@@ -4,6 +4,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+import yaml
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -13,6 +14,7 @@ from gridgov.common.models import User
 from gridgov.plans import loader
 from gridgov.plans.actions import load_plan, set_up
 from gridgov.plans.divisions import demo_place, short_name
+from gridgov.plans.exporting import as_yaml
 from gridgov.plans.schema import RuleSpec, chinese_number
 from gridgov.simulation.seed import seed
 from grids.actions import NewGrid, add_grids, check_setup
@@ -219,6 +221,82 @@ def test_a_preset_may_not_name_a_rule_it_does_not_have(tmp_path: Path):
     broken.write_text(text.replace("feedback: P6-C2", "feedback: P6-C9"), encoding="utf-8")
     with pytest.raises(loader.BadPreset, match="P6-C9"):
         loader.read(broken)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule", "where"),
+    [
+        ("role: clerk, responsible: true}", "role: mayor, responsible: true}", "P6-D1", "tiers.0.posts.0.role"),
+        ("    rule: P6-D5", "    rule: P6-D55", "P6-D55", "tiers.1.rule"),
+        ("    rule: P6-I1", "    rule: P6-I11", "P6-I11", "procedures.1.rule"),
+        ("on_success: tell, rule: P6-I2", "on_success: tell, rule: P6-I22", "P6-I22", "procedures.2.spec.steps.1.rule"),
+        ("by: [report], on", "posts: [镇长], by: [report], on", "P6-I2", "procedures.2.spec.steps.0.posts"),
+        ("kind: dispute, procedure: ladder", "kind: dispute, procedure: stairs", "P6-D11", "categories.6.procedure"),
+        ("{code: request, name: 群", "{code: dispute, name: 群", "P6-I1", "categories.7"),
+        ("{rule: P6-T1, name", "{rule: P6-T9, name", "P6-T9", "duties.0.rule"),
+        ("{id: P6-X6, at: 九", "{id: P6-X5, at: 九", "P6-X5", "rules.64"),
+        ("{id: P6-X6, at", "{id: P5-X6, at", "P5-X6", "rules.64"),
+        ("actor: 未办理此事的镇人员,", "actor: '',", "P6-C1", "procedures.2.spec.steps.3"),
+    ],
+)  # fmt: skip
+def test_what_names_the_wrong_thing_is_named_by_its_own_line(old, new, rule, where):
+    text = loader.preset_path(6).read_text(encoding="utf-8")
+    assert old in text
+    broken = text.replace(old, new, 1)
+    line = next(n for n, row in enumerate(broken.splitlines(), start=1) if new in row)
+    with pytest.raises(loader.BadPreset) as refused:
+        loader.parse(broken, name="p06.yaml")
+    (said,) = str(refused.value.detail).splitlines()
+    assert said.startswith(f"p06.yaml:{line}: {rule}: {where}: ")
+
+
+def test_all_that_names_the_wrong_thing_is_said_at_once():
+    text = loader.preset_path(6).read_text(encoding="utf-8")
+    broken = text.replace("feedback: P6-C2", "feedback: P6-C9").replace("kind: dispute, procedure: ladder", "kind: dispute, procedure: x")  # fmt: skip
+    with pytest.raises(loader.BadPreset) as refused:
+        loader.parse(broken, name="p06.yaml")
+    assert len(str(refused.value.detail).splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"", 1),
+        (b"# nothing\n", 1),
+        (b"just a word\n", 1),
+        (b"- a\n- b\n", 1),
+        ("number: 6\ntitle: 某镇办法\n".encode("gb18030"), 2),
+        (b"number: 6\ntitle: \x00\n", 2),
+        (b"number: 6\n1: x\n", 2),
+        (b"number: 6\ntitle: 2026-99-99\n", 1),
+        (b"[" * 5000, 1),
+        (b"number: 6\ntitle: a\n---\nnumber: 7\n", 3),
+        (b"number: 6\ntitle: &a [*a]\n", 2),
+        (b"number: 6\nroles: {mayor: x, 1: y}\n", 2),
+    ],
+)
+def test_a_file_that_is_no_plan_is_refused_with_a_line(tmp_path: Path, content: bytes, line: int):
+    broken = tmp_path / "p06.yaml"
+    broken.write_bytes(content)
+    with pytest.raises(loader.BadPreset, match=rf"(?m)^p06\.yaml:{line}: "):
+        loader.read(broken)
+
+
+@pytest.mark.parametrize("part", ["rules", "tiers"])
+def test_a_plan_has_rules_a_township_and_villages(part: str):
+    text = as_yaml(loader.preset(6))
+    data = yaml.safe_load(text)
+    for left in (0, 1):
+        if part == "tiers" or not left:
+            broken = yaml.safe_dump({**data, part: data[part][:left]}, allow_unicode=True)
+            with pytest.raises(loader.BadPreset, match=rf"p06\.yaml:\d+: .*{part}"):
+                loader.parse(broken, name="p06.yaml")
+
+
+def test_a_plan_with_a_byte_order_mark_is_read(tmp_path: Path):
+    file = tmp_path / "p06.yaml"
+    file.write_text(loader.preset_path(6).read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert loader.read(file) == loader.preset(6)
 
 
 def test_a_preset_that_is_no_yaml_names_the_line(tmp_path: Path):

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
 
+from gridgov.common.errors import DomainError
 from gridgov.plans.exporting import as_yaml, plan_of
 from grids.models import Township
 
@@ -20,7 +21,10 @@ class Command(BaseCommand):
         township = Township.objects.select_related("grid").filter(pk=options["township"]).first()
         if township is None:
             raise CommandError(f"There is no township {options['township']}.")
-        text = as_yaml(plan_of(township))
+        try:
+            text = as_yaml(plan_of(township))
+        except DomainError as error:
+            raise CommandError(str(error.detail)) from error
         if options["file"]:
             Path(options["file"]).write_text(text, encoding="utf-8")
         else:

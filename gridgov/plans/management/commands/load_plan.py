@@ -1,14 +1,13 @@
 """`manage.py load_plan N|FILE --township CODE [--dry-run]`: the rules of preset N, or of a plan of one's own in a file, no
 people. A second time changes nothing."""
 
-from pathlib import Path
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
 
 from gridgov.common.errors import DomainError
+from gridgov.plans import loader
 from gridgov.plans.actions import load_plan
-from gridgov.plans.loader import read
 
 
 class Command(BaseCommand):
@@ -21,8 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            asked = options["plan"]
-            plan = int(asked) if asked.isdecimal() else read(_file(asked))
+            plan = loader.asked(options["plan"])
             changes = load_plan(plan=plan, township_code=options["township"], dry_run=options["dry_run"])
         except DomainError as error:
             raise CommandError(str(error.detail)) from error
@@ -30,10 +28,3 @@ class Command(BaseCommand):
             self.stdout.write(line)
         would = " (dry run: nothing was written)" if options["dry_run"] else ""
         self.stdout.write(f"{len(changes)} changes{would}")
-
-
-def _file(name: str) -> Path:
-    path = Path(name)
-    if not path.is_file():
-        raise CommandError(f"There is no plan {name}: 1 to 10, or a file.")
-    return path

@@ -1,4 +1,4 @@
-"""`manage.py setup_township --code --name --plan N [--villages FILE]`: a real township, empty of people."""
+"""`manage.py setup_township --code --name --plan N|FILE [--villages FILE]`: a real township, empty of people."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError, CommandParser
 
 from gridgov.common.errors import DomainError
+from gridgov.plans import loader
 from gridgov.plans.actions import set_up
 from gridgov.plans.divisions import read_places
 
@@ -18,15 +19,16 @@ class Command(BaseCommand):
             "--code", required=True, help="9 digits, as the National Bureau of Statistics gives them"
         )
         parser.add_argument("--name", required=True)
-        parser.add_argument("--plan", type=int, required=True, help="1 to 10")
+        parser.add_argument(
+            "--plan", required=True, metavar="N|FILE", help="1 to 10, or a file as export_plan writes it"
+        )
         parser.add_argument("--villages", type=Path, help="csv or xlsx with the columns code,name")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             villages = read_places(options["villages"]) if options["villages"] else []
-            township = set_up(
-                code=options["code"], name=options["name"], villages=villages, plan=options["plan"]
-            )
+            plan = loader.asked(str(options["plan"]))
+            township = set_up(code=options["code"], name=options["name"], villages=villages, plan=plan)
         except OSError as error:
             raise CommandError(f"{options['villages']}: {error.strerror}") from error
         except DomainError as error:
