@@ -17,7 +17,7 @@ from incidents.models import Procedure
 from incidents.spec_form import ARGUMENT_WORDS, LimitField
 from incidents.steps import CLOSE, REPORT, Steps, StepSpec, problems
 from incidents.views.procedures import action_name, level_names
-from incidents.workflow import STEP_ACTIONS
+from incidents.workflow import STEP_ACTIONS, TRANSITIONS
 
 # What may be wrong with the steps as a whole.
 PROBLEMS: Mapping[str, Any] = {
@@ -30,11 +30,8 @@ PROBLEMS: Mapping[str, Any] = {
     "no_posts": gettext_lazy("It takes over within its level: choose the posts that do."),
     "dead_end": gettext_lazy("From here no way leads to the end."),
 }
-ACTIONS = (
-    REPORT, "accept", "start", "settle", "submit_result", "dispatch", "escalate", "refer_up", "review", "approve",
-    "disapprove", "assist", "whistle", "arrive", "add_note", "remind", "supervise", "verify", "send_back", "feed_back",
-    "return_visit", "close", "list_for_rectification",
-)  # fmt: skip
+# What a person may take a step by, in the order of the table: the way first, then what is beside it.
+ACTIONS = (REPORT, *(name for name, move in TRANSITIONS.items() if name in STEP_ACTIONS and move.verbs))
 MANY = ("posts", "by", "then", "sets", "requires", "after", "skip_by")
 
 
@@ -166,25 +163,30 @@ def room_for_another(typed: Mapping[str, list[str]]) -> dict[str, list[str]]:
 def choices_for(
     procedure: Procedure, further: Sequence[tuple[str, str]]
 ) -> dict[str, Sequence[tuple[str, Any]]]:
-    codes = [*((step.code, step.name) for step in procedure.spec.steps), *further]
+    steps = procedure.spec.steps
+    codes = [*((step.code, step.name) for step in steps), *further]
     actions = [(name, action_name(name)) for name in ACTIONS]
     levels = list(level_names(str(procedure.township_id)).items())
     rules = Rule.objects.filter(township=procedure.township_id).order_by("pk")
-    asked = [(name, label) for name, label in ARGUMENT_WORDS.items()]
+    asked = list(ARGUMENT_WORDS.items())
     tiers = Tier.objects.filter(township=procedure.township_id).order_by("depth")
-    # what a step names already is kept, whether such a post is there or not
-    titles = dict.fromkeys([title for step in procedure.spec.steps for title in step.posts])
-    titles |= dict.fromkeys(post["title"] for tier in tiers for post in tier.posts)
+    titles = dict.fromkeys(post["title"] for tier in tiers for post in tier.posts)
     return {
         "level": [("", _("– choose –")), *levels],
-        "posts": [(title, title) for title in titles],
-        "by": actions,
-        "then": actions,
-        "sets": asked,
-        "requires": asked,
+        "posts": _and_named(steps, "posts", [(title, title) for title in titles]),
+        "by": _and_named(steps, "by", actions),
+        "then": _and_named(steps, "then", actions),
+        "sets": _and_named(steps, "sets", asked),
+        "requires": _and_named(steps, "requires", asked),
         "after": codes,
-        "skip_by": levels,
+        "skip_by": _and_named(steps, "skip_by", levels),
         "on_success": [("", _("the next step")), *codes, (CLOSE, _("the matter ends"))],
         "on_failure": [("", "–"), *codes],
         "rule": [("", "–"), *((rule.rule_id, f"{rule.clause} {rule.text}"[:60]) for rule in rules)],
     }
+
+
+def _and_named(steps: Steps, field: str, offered: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """With what a step names already: it is kept, whether the township has such a thing or not."""
+    named = dict.fromkeys(value for step in steps for value in getattr(step, field))
+    return [*offered, *((value, value) for value in named if value not in dict(offered))]

@@ -9,6 +9,7 @@ from incidents.models import Category, Incident, Procedure, ProcedureDraft
 from incidents.spec_form import KEPT, LABELS, LIMITS, VALUES, SpecForm, said
 from incidents.step_form import steps_form
 from incidents.workflow import LIMIT_KEYS, ProcedureSpec
+from tests.admin import browser
 from tests.factories import fresh, login
 
 pytestmark = pytest.mark.django_db
@@ -400,3 +401,17 @@ def test_a_draft_is_for_who_may_publish(town, procedure):
     for user in (town.village_head, town.assessor, town.worker):
         assert kept(login(Client(), user), procedure).status_code == 404
     assert not ProcedureDraft.objects.exists()
+
+
+def test_what_a_step_names_that_is_not_offered_otherwise_is_kept(town, procedure):
+    first, *others = procedure.data["steps"]
+    steps = [first | {"requires": ["reason"], "by": ["escalate"], "posts": ["外聘"]}, *others]
+    (own,) = publish_procedures(
+        township=town.grid,
+        procedures=[NewProcedure(procedure.code, procedure.name, {**procedure.data, "steps": steps})],
+    )
+    client = login(Client(), town.clerk)
+    form = browser.sent(client.get(address(own)).content.decode(), "spec-form")
+    assert client.post(address(own), form | {"name": "改名", "confirm": "1"}).status_code == 302
+    new = Procedure.objects.get(township=town.grid, code=procedure.code, is_current=True)
+    assert (new.name, new.spec) == ("改名", own.spec)

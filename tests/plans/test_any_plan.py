@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from gridgov.common import clock
+from gridgov.common.models import User
 from gridgov.plans import loader
 from gridgov.plans.actions import load_plan, set_up
 from gridgov.plans.exporting import differences, plan_of
@@ -24,6 +25,8 @@ from incidents.actions import sweep
 from incidents.enums import Status
 from incidents.loop_check import breaches
 from incidents.models import Category, Escalation, Incident, Procedure
+from incidents.workflow import ProcedureSpec
+from tests.admin.browser import sent
 from tests.plans.walking import TOWN, Walk
 from tests.plans.wandering import Wandering
 
@@ -209,6 +212,33 @@ def test_a_procedure_that_cannot_work_is_refused_with_its_step_and_line(odd, tmp
     with pytest.raises(loader.BadPreset, match=said) as refused:
         loader.read(broken)
     assert str(refused.value).startswith("broken.yaml:")
+
+
+# --- changed in the editor ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("number", PLANS)
+def test_every_procedure_is_published_as_the_browser_sends_it_with_its_steps_as_they_were(number):
+    walk = Walk(number, villages=1 if number == 2 else 2)
+    client = Client()
+    client.force_login(User.objects.create_user("technik", is_staff=True, password="technik-2026"))
+    for before in Procedure.objects.filter(township=walk.town.grid, is_current=True):
+        address = f"/admin/incidents/procedure/{before.pk}/publish/"
+        form = sent(client.get(address).content.decode(), "spec-form")
+        answer = client.post(address, form | {"limit_total_0": "7", "confirm": "1"})
+        assert answer.status_code == 302, (
+            before,
+            answer.context["form"].errors,
+            answer.context["steps"].errors,
+        )
+        after = Procedure.objects.get(township=walk.town.grid, code=before.code, is_current=True)
+        limits = {**before.data.get("limits", {}), "total": {"n": 7, "unit": "working_days"}}
+        assert (
+            after.spec.model_dump()
+            == ProcedureSpec.model_validate(before.data | {"limits": limits}).model_dump()
+        )
+        assert (after.name, after.rule_id) == (before.name, before.rule_id)
 
 
 # --- how much loading costs --------------------------------------------------------------------------------------
