@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from pydantic import ValidationError as SpecError
 
-from grids.models import Rule, Tier
+from grids.models import Tier
 from incidents.enums import OnOverdue
 from incidents.models import Procedure
-from incidents.spec_form import ARGUMENT_WORDS, LimitField
+from incidents.spec_form import ARGUMENT_WORDS, LimitField, clauses
 from incidents.steps import CLOSE, REPORT, Steps, StepSpec, problems
 from incidents.views.procedures import action_name, level_names
 from incidents.workflow import STEP_ACTIONS, TRANSITIONS
@@ -167,7 +167,7 @@ def choices_for(
     codes = [*((step.code, step.name) for step in steps), *further]
     actions = [(name, action_name(name)) for name in ACTIONS]
     levels = list(level_names(str(procedure.township_id)).items())
-    rules = Rule.objects.filter(township=procedure.township_id).order_by("pk")
+    rules = clauses(str(procedure.township_id), *(step.rule for step in steps if step.rule))
     asked = list(ARGUMENT_WORDS.items())
     tiers = Tier.objects.filter(township=procedure.township_id).order_by("depth")
     titles = dict.fromkeys(post["title"] for tier in tiers for post in tier.posts)
@@ -182,7 +182,7 @@ def choices_for(
         "skip_by": _and_named(steps, "skip_by", levels),
         "on_success": [("", _("the next step")), *codes, (CLOSE, _("the matter ends"))],
         "on_failure": [("", "–"), *codes],
-        "rule": [("", "–"), *((rule.rule_id, f"{rule.clause} {rule.text}"[:60]) for rule in rules)],
+        "rule": rules,
     }
 
 

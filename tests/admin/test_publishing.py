@@ -415,3 +415,34 @@ def test_what_a_step_names_that_is_not_offered_otherwise_is_kept(town, procedure
     assert client.post(address(own), form | {"name": "改名", "confirm": "1"}).status_code == 302
     new = Procedure.objects.get(township=town.grid, code=procedure.code, is_current=True)
     assert (new.name, new.spec) == ("改名", own.spec)
+
+
+def test_the_plans_own_words_for_actions_are_shown_changed_and_taken_back(town, procedure):
+    client, words = login(Client(), town.clerk), {}
+    for typed, label in (("现场处置", "现场处置"), ("", "开始办理")):
+        row = Procedure.objects.get(township=town.grid, code=procedure.code, is_current=True)
+        form = browser.sent(client.get(address(row)).content.decode(), "spec-form")
+        assert "word_whistle" not in form  # nothing in this procedure does that
+        assert form["word_start"] == [words.get("start", "")]
+        (change,) = client.post(address(row), form | {"word_start": typed}).context["changes"]
+        assert (str(change.label), change.after) == ("“开始办理”的叫法", typed or "–")
+        assert client.post(address(row), form | {"word_start": typed, "confirm": "1"}).status_code == 302
+        new = Procedure.objects.get(township=town.grid, code=procedure.code, is_current=True).spec
+        words = dict(new.words)
+        assert new.word_for("start") == label
+
+
+def test_a_draft_of_before_words_and_clause_were_asked_keeps_them(town, procedure):
+    data = {**procedure.data, "words": {"start": "现场处置"}}
+    (own,) = publish_procedures(
+        township=town.grid, procedures=[NewProcedure(procedure.code, procedure.name, data)]
+    )
+    client = login(Client(), town.clerk)
+    kept(client, own, **{"0-actor": "甲"})
+    row = of(own)
+    row.typed = {k: v for k, v in row.typed.items() if k != "rule_id" and not k.startswith("word_")}
+    row.save()
+    page = client.get(address(own))
+    assert [str(change.label) for change in page.context["changes"]] == ["步骤“职责内办理”"]
+    form = browser.sent(page.content.decode(), "spec-form")
+    assert (form["rule_id"], form["word_start"]) == ([own.rule_id], ["现场处置"])
