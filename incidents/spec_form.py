@@ -30,7 +30,6 @@ LABELS: Mapping[str, Any] = {
     "return_visit": gettext_lazy("Return visit before closing"),
     "verify": gettext_lazy("Verification of the result"),
     "approval": gettext_lazy("Approval by the township before handling"),
-    "may_skip": gettext_lazy("May be passed up past a level"),
     "keeps_helper": gettext_lazy("Who passes it up stays on as a helper"),
     "tells_leaders": gettext_lazy("The leaders of the township hear of a report"),
     "on_overdue": gettext_lazy("When it is late"),

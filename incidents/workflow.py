@@ -277,7 +277,6 @@ class ProcedureSpec(BaseModel):
     return_visit: str = Field("none", pattern="^(none|important|all)$")  # before closing
     verify: str = Field("above", pattern="^(above|own|none)$")
     approval: str = Field("none", pattern="^(none|important|all)$")  # by the township, before handling
-    may_skip: bool = False
     keeps_helper: bool = False  # who passes it up stays in sight and helps
     tells_leaders: bool = False  # the township's leaders hear of a report
     on_overdue: OnOverdue = OnOverdue.SUPERVISE

@@ -71,7 +71,7 @@ def test_a_limit_is_shown_and_published_and_running_matters_keep_theirs(town, pr
 def test_every_kind_of_field_can_be_changed(town, procedure):
     data = as_it_is(
         procedure, start="township", helpers=["village", "group"], important="on", feedback="none", return_visit="all",
-        verify="none", on_overdue="raise", may_skip="on", name="新名称", confirm="1", limit_village_0="",
+        verify="none", on_overdue="raise", name="新名称", confirm="1", limit_village_0="",
     )  # fmt: skip
     assert login(Client(), town.admin).post(address(procedure), data).status_code == 302
     new = Procedure.objects.get(township=town.grid, code=procedure.code, is_current=True)
@@ -88,7 +88,6 @@ def test_every_kind_of_field_can_be_changed(town, procedure):
         "none",
         "raise",
     )
-    assert spec.may_skip
     assert "village" not in spec.limits
 
 
