@@ -142,6 +142,17 @@ class BeginForm(forms.Form):
         if base is not None:
             self.fields["name"].initial = (_("%(name)s (copy)") % {"name": base.name})[:60]
 
+    def clean(self) -> dict[str, Any]:
+        """What was published before a check came may not pass it."""
+        try:
+            ProcedureSpec.model_validate(self.data_of_spec)
+        except SpecError as error:
+            text = _(
+                "This version does not pass the checks of today; change it first, its editor says where."
+            )
+            raise ValidationError(text, code="outdated") from error
+        return super().clean() or {}
+
     @property
     def data_of_spec(self) -> Mapping[str, Any]:
         return self.base.data if self.base else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -15,9 +15,10 @@ from grids.models import Tier
 from incidents.enums import OnOverdue
 from incidents.models import Procedure
 from incidents.spec_form import ARGUMENT_WORDS, LimitField, clauses
-from incidents.steps import CLOSE, REPORT, Steps, StepSpec, problems
-from incidents.views.procedures import action_name, level_names
+from incidents.steps import CLOSE, DEPARTMENT, REPORT, Steps, StepSpec, digits, problems
+from incidents.views.procedures import action_name, level_at, level_names
 from incidents.workflow import STEP_ACTIONS, TRANSITIONS
+from members.models import Post
 
 # What may be wrong with the steps as a whole.
 PROBLEMS: Mapping[str, Any] = {
@@ -27,6 +28,9 @@ PROBLEMS: Mapping[str, Any] = {
     "unknown_argument": gettext_lazy("None of its actions can decide or ask for that."),
     "no_actor": gettext_lazy("Nobody is named who takes it."),
     "unreachable": gettext_lazy("No way leads to it."),
+    "shadowed": gettext_lazy(
+        "Its turn never comes: steps before it at the same level are taken by the same actions."
+    ),
     "no_posts": gettext_lazy("It takes over within its level: choose the posts that do."),
     "dead_end": gettext_lazy("From here no way leads to the end."),
 }
@@ -101,9 +105,9 @@ class StepsForm(forms.BaseFormSet):  # type: ignore[type-arg]
             except SpecError as error:
                 form.add_error(None, str(error.errors()[0]["msg"]))
         if len(steps) == len(kept):
-            for code, what in dict.fromkeys(problems(steps, STEP_ACTIONS)):
+            for code, what in [*_known(steps), *posts_missing(steps, self.procedure)]:
                 for form in forms_of[code]:
-                    form.add_error(None, PROBLEMS[what])
+                    form.add_error(None, what)
 
     def _kept(self) -> list[StepForm]:
         """In order and without those taken out."""
@@ -117,6 +121,32 @@ class StepsForm(forms.BaseFormSet):  # type: ignore[type-arg]
 
     def data_of_steps(self) -> list[dict[str, Any]]:
         return [step.model_dump(mode="json", exclude_defaults=True) for step in self.steps()]
+
+
+def _known(steps: Steps) -> Iterator[tuple[str, Any]]:
+    for code, what in dict.fromkeys(problems(steps, STEP_ACTIONS)):
+        yield code, PROBLEMS[what]
+
+
+def posts_missing(steps: Steps, procedure: Procedure) -> Iterator[tuple[str, str]]:
+    """(step, what to say) of posts that nobody has at the step's level: anybody could take it."""
+    titles = titles_at(str(procedure.township_id))
+    for step in steps:
+        unknown = [title for title in step.posts if title not in titles.get(step.level, ())]
+        if unknown and digits(step.level):
+            text = _("There is no such post at this level: %(posts)s")
+            yield step.code, text % {"posts": "、".join(unknown)}
+
+
+def titles_at(township_code: str) -> dict[str, list[str]]:
+    """Level -> titles of posts there: those of the plan, then the township's own; under `department` those of departments."""
+    found: dict[str, list[str]] = {}
+    for tier in Tier.objects.filter(township=township_code).order_by("depth"):
+        found.setdefault(level_at(tier.depth), []).extend(post["title"] for post in tier.posts)
+    own: Any = Post.objects.filter(township_code=township_code).order_by("title")
+    for title, depth in own.values_list("title", "grid__depth").distinct():
+        found.setdefault(DEPARTMENT if depth is None else level_at(depth), []).append(title)
+    return {level: list(dict.fromkeys(titles)) for level, titles in found.items()}
 
 
 def _said(form: StepForm) -> dict[str, Any]:
@@ -169,8 +199,7 @@ def choices_for(
     levels = list(level_names(str(procedure.township_id)).items())
     rules = clauses(str(procedure.township_id), *(step.rule for step in steps if step.rule))
     asked = list(ARGUMENT_WORDS.items())
-    tiers = Tier.objects.filter(township=procedure.township_id).order_by("depth")
-    titles = dict.fromkeys(post["title"] for tier in tiers for post in tier.posts)
+    titles = dict.fromkeys(title for at in titles_at(str(procedure.township_id)).values() for title in at)
     return {
         "level": [("", _("– choose –")), *levels],
         "posts": _and_named(steps, "posts", [(title, title) for title in titles]),

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from gridgov.plans.fitting import misplaced
 from grids.enums import Kind
 from incidents.enums import CategoryKind
 from incidents.workflow import CODE, ProcedureSpec
@@ -158,6 +159,13 @@ class Preset(Spec):
         ]
         if problems:
             raise ValueError("; ".join(problems))
+        return self
+
+    @model_validator(mode="after")
+    def _steps_fit_the_tiers(self) -> Preset:
+        wrong = "; ".join(misplaced(self))
+        if wrong:
+            raise ValueError(wrong)
         return self
 
     def _named_rules(self) -> Iterable[tuple[str, str]]:

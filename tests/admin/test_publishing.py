@@ -9,6 +9,7 @@ from incidents.models import Category, Incident, Procedure, ProcedureDraft
 from incidents.spec_form import KEPT, LABELS, LIMITS, VALUES, SpecForm, said
 from incidents.step_form import steps_form
 from incidents.workflow import LIMIT_KEYS, ProcedureSpec
+from members.models import Post
 from tests.admin import browser
 from tests.factories import fresh, login
 
@@ -220,6 +221,9 @@ def test_what_is_sent_as_it_came_changes_nothing(town, procedure):
         ({"0-requires": ["trend_forecast"]}, "不能确定或者要求"),
         ({"0-level": "unit", "0-after": []}, "没有路径到达"),
         ({"4-DELETE": "on"}, "所指的步骤不存在"),
+        ({"1-level": "group", "1-by": ["settle", "start"], "0-on_failure": ""}, "轮不到这一步"),
+        ({"2-by": ["verify"], "1-on_failure": ""}, "没有路径到达"),
+        ({"0-posts": ["村支部书记"]}, "这一级没有这个岗位：村支部书记"),
     ],
 )
 def test_steps_that_do_not_fit_together_are_named(town, procedure, changed, said):
@@ -233,6 +237,42 @@ def test_steps_that_do_not_fit_together_are_named(town, procedure, changed, said
         assert f'id="{one.prefix}" open' in shown.content.decode()
         assert f'href="#{one.prefix}"' in shown.content.decode()
     assert Procedure.objects.get(pk=procedure.pk).is_current
+
+
+def outdated(town, procedure: Procedure) -> Procedure:
+    """A version of before the check of turns came."""
+    first, *others = procedure.data["steps"]
+    second = {**first, "code": "again", "name": "再办一次"}
+    data = {**procedure.data, "steps": [first, second, *others]}
+    Procedure.objects.filter(pk=procedure.pk).update(data=data)
+    return Procedure.objects.get(pk=procedure.pk)
+
+
+def test_what_was_published_before_a_check_came_still_goes_and_is_told_when_it_is_changed(town, procedure):
+    row = outdated(town, procedure)
+    given = {"grid": town.groups[0], "description": "x"}
+    category = Category.objects.get(pk=town.categories["request"].pk)
+    matter = report(user=fresh(town.worker), category=category, **given).incident
+    matter = perform(user=fresh(town.worker), incident=matter, action="accept").incident
+    assert (matter.status, matter.procedure_id) == ("accepted", row.pk)
+    client = login(Client(), town.clerk)
+    shown = client.post(address(row), sent(row, "yes", **{"0-limit_0": 2}))
+    (wrong,) = [one for one in shown.context["steps"] if one.errors]
+    assert wrong.prefix == "steps-1"
+    copied = {"township": town.code, "code": "own_way", "name": "自定流程"}
+    answer = client.post(f"/admin/incidents/procedure/{row.pk}/copy/", copied)
+    assert answer.context["form"].has_error("__all__", "outdated")
+
+
+def test_posts_that_the_township_added_itself_are_offered(town, procedure):
+    post = Post.objects.filter(grid=town.groups[0]).first()
+    Post(grid=post.grid, role=post.role, title="河道巡查员").derive().save()
+    client = login(Client(), town.clerk)
+    assert "河道巡查员" in client.get(address(procedure)).content.decode()
+    assert (
+        client.post(address(procedure), sent(procedure, "yes", **{"0-posts": ["河道巡查员"]})).status_code
+        == 302
+    )
 
 
 def test_a_step_is_added_and_moved_and_one_taken_out(town, procedure):
@@ -404,7 +444,7 @@ def test_a_draft_is_for_who_may_publish(town, procedure):
 
 def test_what_a_step_names_that_is_not_offered_otherwise_is_kept(town, procedure):
     first, *others = procedure.data["steps"]
-    steps = [first | {"requires": ["reason"], "by": ["escalate"], "posts": ["外聘"]}, *others]
+    steps = [first | {"requires": ["reason"], "by": ["escalate"]}, *others]
     (own,) = publish_procedures(
         township=town.grid,
         procedures=[NewProcedure(procedure.code, procedure.name, {**procedure.data, "steps": steps})],

@@ -195,6 +195,25 @@ def test_a_file_is_loaded_by_the_command_and_a_second_time_changes_nothing(odd, 
             "unreachable",
         ),
         ("code: log", "code: tide", "double"),
+        (  # the result is handed in by the step before, whatever comes then
+            "limit: {n: 6, unit: hours}, rule: P11-I1}",
+            (
+                "rule: P11-I1}\n"
+                "        - {code: haul, name: 收缆, level: village, actor: 码头管理员, by: [submit_result], after: [tide], on_success: log}"
+            ),
+            "step haul: shadowed",
+        ),
+        ("on_success: log", "on_success: close", "step log: unreachable"),  # nobody begins by telling
+        (
+            "level: village, actor: 码头管理员, by: [arrive]",
+            "level: group, actor: 码头管理员, by: [arrive]",
+            "no tier of level group",
+        ),
+        (
+            "actor: 渔村网格长, by: [start]",
+            "actor: 渔村网格长, posts: [岛长], by: [start]",
+            "no post 岛长 at level village",
+        ),
         (
             "limit: {n: 6, unit: hours}, rule: P11-I1}",
             (
