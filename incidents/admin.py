@@ -18,7 +18,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from gridgov.common.admin import ActionForm as AdminForm
 from gridgov.common.admin import Rows, ScopedAdmin, ScopedInline, is_technical
 from gridgov.common.errors import DomainError
 from gridgov.common.forms import show_refusal
@@ -28,11 +27,12 @@ from grids.models import Calendar, Grid
 from grids.querysets import OFFICE, URGENT, condition, managed_townships, places_of
 from incidents.actions import NewProcedure, begin_procedure, discard_draft, keep_draft, publish_draft
 from incidents.forms import ActionForm
+from incidents.forms.category import CategoryForm
 from incidents.models import Category, Incident, Procedure, ProcedureDraft, Transition
 from incidents.permissions import may_see_requester, obligatory, owed_before_closing
 from incidents.querysets import RELATED
 from incidents.rehearsal import Rehearsal, rehearse_procedure
-from incidents.spec_form import BeginForm, CodeField, SpecForm, said
+from incidents.spec_form import BeginForm, SpecForm, said
 from incidents.step_form import room_for_another, steps_form
 from incidents.templatetags.matters import time_left
 from incidents.views.matter import offers_for, people_near, take
@@ -214,13 +214,12 @@ class IncidentAdmin(ScopedAdmin):
             people=people_near(user, incident),
         )
         try:
-            take(request, incident, action, form)
+            done = take(request, incident, action, form)
         except DomainError as error:
             return self._refused(request, pk, action, form, error)
-        label = TRANSITIONS[action].label
-        messages.success(
-            request, _("%(number)s: %(action)s is done.") % {"number": incident.number, "action": label}
-        )
+        label = done.procedure.spec.word_for(action)
+        text = _("%(number)s: %(action)s is done.") % {"number": incident.number, "action": label}
+        messages.success(request, text)
         return redirect("admin:incidents_incident_change", pk)
 
     def _refused(
@@ -243,29 +242,6 @@ class IncidentAdmin(ScopedAdmin):
         return redirect(f"{reverse('incidents:bulk')}?{urlencode(picked)}")
 
 
-class CategoryForm(AdminForm):
-    code = CodeField()
-
-    class Meta:
-        labels = {"township": gettext_lazy("township")}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        chosen: Any = self.fields["procedure"]
-        chosen.label_from_instance = lambda row: f"{row} · {row.code}"  # two may have one name
-        if self.instance.procedure_id:
-            page = reverse("admin:incidents_procedure_change", args=[self.instance.procedure_id])
-            chosen.help_text = format_html('<a href="{}">{}</a>', page, self.instance.procedure)
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean()
-        township = cleaned.get("township") or (self.instance.pk and self.instance.township)
-        procedure = cleaned.get("procedure")
-        if township and procedure and procedure.township_id != township.pk:
-            self.add_error("procedure", _("This procedure is of another township."))
-        return cleaned
-
-
 @admin.register(Category)
 class CategoryAdmin(TownshipAdmin):
     """Which categories are in use, what they are called and by which procedure they go: for what is reported from then on."""
@@ -275,7 +251,7 @@ class CategoryAdmin(TownshipAdmin):
     list_filter = ("kind", "is_active")
     list_select_related = ("procedure",)
     ordering = ("township", "position", "code")
-    fields = (*list_display, "is_public", "public_note")
+    fields = (*list_display, "position", "rule_id", "is_public", "public_note")
 
     def may_add(self, user: Any) -> bool:
         return True
@@ -359,7 +335,7 @@ class ProcedureAdmin(TownshipAdmin):
         form = BeginForm(request.POST if request.method == "POST" else None, towns=towns, base=base)
         if form.is_valid():
             asked = form.cleaned_data
-            new = NewProcedure(asked["code"], asked["name"], form.data_of_spec, base.rule_id if base else "")
+            new = NewProcedure(asked["code"], asked["name"], form.data_of_spec, asked.get("rule_id", ""))
             try:
                 made = begin_procedure(township=asked["township"], procedure=new, user=user)
             except DomainError as error:
@@ -433,9 +409,8 @@ class ProcedureAdmin(TownshipAdmin):
                 messages.success(request, _("The draft is discarded."))
                 return redirect("admin:incidents_procedure_change", _current_of(base).pk)
             if "confirm" in request.POST and form.is_valid():
-                new = NewProcedure(
-                    base.code, form.cleaned_data["name"], form.data_of_spec, based_on=over or base.version
-                )
+                said_so, version = form.cleaned_data, over or base.version
+                new = NewProcedure(base.code, said_so["name"], form.data_of_spec, said_so["rule_id"], version)
                 made = publish_draft(township=base.township, procedure=new, user=user, draft=draft)
                 messages.success(request, _("%(procedure)s is published.") % {"procedure": made})
                 return redirect("admin:incidents_procedure_change", made.pk)

@@ -20,6 +20,7 @@ from gridgov.common.paging import PAGE_SIZE, Key, Page, order, page_of
 from grids.enums import Verb
 from grids.querysets import any_of, condition, next_code, places_of
 from incidents.enums import Status
+from incidents.steps import StepSpec, digits
 from members.querysets import Standing, standing_of
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         Upload,
         WebhookTarget,
     )
+    from members.models import Post
 
 RELATED = (
     "grid",
@@ -357,3 +359,17 @@ def newest_step() -> datetime | None:
     """When the row of history that came in last was written."""
     rows = apps.get_model("incidents", "Transition")._default_manager.order_by("-pk")
     return rows.values_list("entered_at", flat=True).first()
+
+
+def lost_by_renaming(post: Post, title: str) -> list[str]:
+    """Procedures that count now and have a step of this post, known by its title, that does not know the new one."""
+    rows = apps.get_model("incidents", "Procedure")._default_manager.filter(is_current=True)
+    own = rows.filter(township=post.township_code).order_by("pk")
+    return [
+        str(row.name) for row in own if any(_knows_only_now(step, post, title) for step in row.spec.steps)
+    ]
+
+
+def _knows_only_now(step: StepSpec, post: Post, title: str) -> bool:
+    here = digits(step.level) in (None, len(str(post.grid_id or "")))
+    return here and post.title in step.posts and title not in step.posts

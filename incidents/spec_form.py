@@ -16,11 +16,11 @@ from django.utils.translation import gettext_lazy
 from pydantic import ValidationError as SpecError
 
 from gridgov.common.worktime import Limit, Unit
-from grids.models import Grid
+from grids.models import Grid, Rule
 from incidents.due import limit_text
 from incidents.models import Procedure
-from incidents.steps import StepSpec
-from incidents.workflow import CODE, LIMIT_KEYS, ProcedureSpec
+from incidents.steps import MAIN, StepSpec
+from incidents.workflow import CODE, LIMIT_KEYS, TRANSITIONS, ProcedureSpec
 
 LABELS: Mapping[str, Any] = {
     "start": gettext_lazy("Who receives a report"),
@@ -30,7 +30,6 @@ LABELS: Mapping[str, Any] = {
     "return_visit": gettext_lazy("Return visit before closing"),
     "verify": gettext_lazy("Verification of the result"),
     "approval": gettext_lazy("Approval by the township before handling"),
-    "may_skip": gettext_lazy("May be passed up past a level"),
     "keeps_helper": gettext_lazy("Who passes it up stays on as a helper"),
     "tells_leaders": gettext_lazy("The leaders of the township hear of a report"),
     "on_overdue": gettext_lazy("When it is late"),
@@ -91,12 +90,10 @@ UNITS = [
     (Unit.WORKING_DAYS.value, gettext_lazy("working days")),
     (Unit.CALENDAR_DAYS.value, gettext_lazy("calendar days")),
 ]
-KEPT = (
-    "rules",
-    "limits",
-    "steps",
-    "words",
-)  # the clauses behind a procedure stay the plan's; limits have fields of their own
+# The clauses behind requirements stay the plan's; the others have fields of their own.
+KEPT = ("rules", "limits", "steps", "words")
+# What every way has, with steps or without.
+USUAL = ("accept", *MAIN, "escalate", "verify", "feed_back", "return_visit", "close")
 
 
 class CodeField(forms.RegexField):
@@ -139,12 +136,38 @@ class BeginForm(forms.Form):
         taken = Procedure.objects.filter(township__in=towns).values_list("code", flat=True).distinct()
         stem = f"{base.code}_copy" if base else "new_procedure"
         self.fields["code"].initial = free_code(set(taken), stem)
+        if len(only) == 1:
+            initial = base.rule_id if base else ""
+            self.fields["rule_id"] = clause_field(only[0].pk, initial)
         if base is not None:
             self.fields["name"].initial = (_("%(name)s (copy)") % {"name": base.name})[:60]
+
+    def clean(self) -> dict[str, Any]:
+        """What was published before a check came may not pass it."""
+        try:
+            ProcedureSpec.model_validate(self.data_of_spec)
+        except SpecError as error:
+            text = _(
+                "This version does not pass the checks of today; change it first, its editor says where."
+            )
+            raise ValidationError(text, code="outdated") from error
+        return super().clean() or {}
 
     @property
     def data_of_spec(self) -> Mapping[str, Any]:
         return self.base.data if self.base else {}
+
+
+def clause_field(township_code: str | None, initial: str = "") -> forms.ChoiceField:
+    """One of the township's rules, or none; the one that stands there is kept, known or not."""
+    choices = clauses(township_code, *([initial] if initial else []))
+    return forms.ChoiceField(label=_("Clause"), choices=choices, initial=initial, required=False)
+
+
+def clauses(township_code: str | None, *named: str) -> list[tuple[str, str]]:
+    rules = Rule.objects.filter(township=township_code).order_by("pk")
+    known = {rule.rule_id: f"{rule.clause} – {rule.text}"[:100] for rule in rules}
+    return [("", "–"), *({name: name for name in named} | known).items()]
 
 
 def free_code(taken: Collection[str], stem: str) -> str:
@@ -188,7 +211,7 @@ class Change(NamedTuple):
 
 
 class SpecForm(forms.Form):
-    """What a township may change of a procedure. `data` and `changes` hold once the form is valid."""
+    """What a township may change of a procedure. `data_of_spec` and `changes` hold once the form is valid."""
 
     def __init__(self, *args: Any, procedure: Procedure, steps: Any = None, **options: Any) -> None:
         """`steps`: the bound form of its steps; without one they stay."""
@@ -203,6 +226,32 @@ class SpecForm(forms.Form):
         for key in LIMIT_KEYS:
             limit = self.before["limits"].get(key)
             self.fields[f"limit_{key}"] = LimitField(label=LIMITS.get(key, key), initial=limit)
+        self.fields["rule_id"] = clause_field(str(procedure.township_id), procedure.rule_id)
+        for action in _actions_of(procedure.spec):
+            self.fields[f"word_{action}"] = forms.CharField(
+                label=str(TRANSITIONS[action].label),
+                max_length=20,
+                required=False,
+                initial=self.before["words"].get(action, ""),
+            )
+        if self.is_bound:
+            self._say_what_was_not_asked()
+
+    def _say_what_was_not_asked(self) -> None:
+        """A draft that was kept before clause and words were asked says nothing of them: they stay."""
+        self.data: Any = self.data.copy()
+        for name, field in self.fields.items():
+            if name == "rule_id" or name.startswith("word_"):
+                self.data.setdefault(name, field.initial)
+
+    @property
+    def plain(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if not name.startswith("word_")]
+
+    @property
+    def words(self) -> list[forms.BoundField]:
+        """What the plan itself calls the actions."""
+        return [self[name] for name in self.fields if name.startswith("word_")]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -212,9 +261,11 @@ class SpecForm(forms.Form):
             if not self.steps.is_valid():
                 raise ValidationError(_("The steps do not fit together yet."), code="steps")
             asked["steps"] = self.steps.data_of_steps()
-        whole = self.before | asked | {"limits": {key: limit for key, limit in limits.items() if limit}}
+        asked["limits"] = {key: limit for key, limit in limits.items() if limit}
+        words = {action: cleaned.get(f"word_{action}") for action in _actions_of(self.procedure.spec)}
+        asked["words"] = {action: word for action, word in words.items() if word}
         try:
-            spec = ProcedureSpec.model_validate(whole)
+            spec = ProcedureSpec.model_validate(self.before | asked)
         except SpecError as error:
             for found in error.errors():
                 where = str(found["loc"][0]) if found["loc"] else ""
@@ -222,6 +273,7 @@ class SpecForm(forms.Form):
             return cleaned
         self.data_of_spec = spec.model_dump(mode="json", exclude_defaults=True)
         same = self.data_of_spec == self.procedure.spec.model_dump(mode="json", exclude_defaults=True)
+        same = same and cleaned.get("rule_id") == self.procedure.rule_id
         if not self.errors and same and cleaned.get("name") == self.procedure.name:
             raise ValidationError(_("Nothing is changed yet."), code="unchanged")
         return cleaned
@@ -231,9 +283,29 @@ class SpecForm(forms.Form):
         after = ProcedureSpec.model_validate(self.data_of_spec)
         pairs = zip(said(self.procedure.spec), said(after), strict=True)
         found = [Change(_("name"), self.procedure.name, self.cleaned_data["name"])]
+        found.append(
+            Change(_("Clause"), *map(self._clause, (self.procedure.rule_id, self.cleaned_data["rule_id"])))
+        )
         found += [Change(label, old, new) for (label, old), (_label, new) in pairs]
+        found += _words_changed(self.procedure.spec, after)
         found += _steps_changed(self.procedure.spec, after)
         return [change for change in found if change.before != change.after]
+
+    def _clause(self, rule_id: str) -> str:
+        choices: Any = self.fields["rule_id"]
+        return str(dict(choices.choices).get(rule_id, rule_id))
+
+
+def _actions_of(spec: ProcedureSpec) -> list[str]:
+    """The actions that a procedure uses, in the order of the table."""
+    used = {*USUAL, *spec.words, *(action for step in spec.steps for action in step.actions)}
+    return [name for name in TRANSITIONS if name in used]
+
+
+def _words_changed(before: ProcedureSpec, after: ProcedureSpec) -> Iterator[Change]:
+    for action in _actions_of(before):
+        label = _("Word for “%(action)s”") % {"action": TRANSITIONS[action].label}
+        yield Change(label, before.words.get(action, "–"), after.words.get(action, "–"))
 
 
 def _steps_changed(before: ProcedureSpec, after: ProcedureSpec) -> Iterator[Change]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -11,13 +11,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from pydantic import ValidationError as SpecError
 
-from grids.models import Rule, Tier
+from grids.models import Tier
 from incidents.enums import OnOverdue
 from incidents.models import Procedure
-from incidents.spec_form import ARGUMENT_WORDS, LimitField
-from incidents.steps import CLOSE, REPORT, Steps, StepSpec, problems
-from incidents.views.procedures import action_name, level_names
-from incidents.workflow import STEP_ACTIONS
+from incidents.spec_form import ARGUMENT_WORDS, LimitField, clauses
+from incidents.steps import CLOSE, DEPARTMENT, REPORT, Steps, StepSpec, digits, problems
+from incidents.views.procedures import action_name, level_at, level_names
+from incidents.workflow import STEP_ACTIONS, TRANSITIONS
+from members.models import Post
 
 # What may be wrong with the steps as a whole.
 PROBLEMS: Mapping[str, Any] = {
@@ -27,14 +28,14 @@ PROBLEMS: Mapping[str, Any] = {
     "unknown_argument": gettext_lazy("None of its actions can decide or ask for that."),
     "no_actor": gettext_lazy("Nobody is named who takes it."),
     "unreachable": gettext_lazy("No way leads to it."),
+    "shadowed": gettext_lazy(
+        "Its turn never comes: steps before it at the same level are taken by the same actions."
+    ),
     "no_posts": gettext_lazy("It takes over within its level: choose the posts that do."),
     "dead_end": gettext_lazy("From here no way leads to the end."),
 }
-ACTIONS = (
-    REPORT, "accept", "start", "settle", "submit_result", "dispatch", "escalate", "refer_up", "review", "approve",
-    "disapprove", "assist", "whistle", "arrive", "add_note", "remind", "supervise", "verify", "send_back", "feed_back",
-    "return_visit", "close", "list_for_rectification",
-)  # fmt: skip
+# What a person may take a step by, in the order of the table: the way first, then what is beside it.
+ACTIONS = (REPORT, *(name for name, move in TRANSITIONS.items() if name in STEP_ACTIONS and move.verbs))
 MANY = ("also", "posts", "by", "then", "sets", "requires", "after", "skip_by")
 
 
@@ -107,9 +108,9 @@ class StepsForm(forms.BaseFormSet):  # type: ignore[type-arg]
             except SpecError as error:
                 form.add_error(None, str(error.errors()[0]["msg"]))
         if len(steps) == len(kept):
-            for code, what in dict.fromkeys(problems(steps, STEP_ACTIONS)):
+            for code, what in [*_known(steps), *posts_missing(steps, self.procedure)]:
                 for form in forms_of[code]:
-                    form.add_error(None, PROBLEMS[what])
+                    form.add_error(None, what)
 
     def _kept(self) -> list[StepForm]:
         """In order and without those taken out."""
@@ -123,6 +124,32 @@ class StepsForm(forms.BaseFormSet):  # type: ignore[type-arg]
 
     def data_of_steps(self) -> list[dict[str, Any]]:
         return [step.model_dump(mode="json", exclude_defaults=True) for step in self.steps()]
+
+
+def _known(steps: Steps) -> Iterator[tuple[str, Any]]:
+    for code, what in dict.fromkeys(problems(steps, STEP_ACTIONS)):
+        yield code, PROBLEMS[what]
+
+
+def posts_missing(steps: Steps, procedure: Procedure) -> Iterator[tuple[str, str]]:
+    """(step, what to say) of posts that nobody has at the step's level: anybody could take it."""
+    titles = titles_at(str(procedure.township_id))
+    for step in steps:
+        unknown = [title for title in step.posts if title not in titles.get(step.level, ())]
+        if unknown and digits(step.level):
+            text = _("There is no such post at this level: %(posts)s")
+            yield step.code, text % {"posts": "、".join(unknown)}
+
+
+def titles_at(township_code: str) -> dict[str, list[str]]:
+    """Level -> titles of posts there: those of the plan, then the township's own; under `department` those of departments."""
+    found: dict[str, list[str]] = {}
+    for tier in Tier.objects.filter(township=township_code).order_by("depth"):
+        found.setdefault(level_at(tier.depth), []).extend(post["title"] for post in tier.posts)
+    own: Any = Post.objects.filter(township_code=township_code).order_by("title")
+    for title, depth in own.values_list("title", "grid__depth").distinct():
+        found.setdefault(DEPARTMENT if depth is None else level_at(depth), []).append(title)
+    return {level: list(dict.fromkeys(titles)) for level, titles in found.items()}
 
 
 def _said(form: StepForm) -> dict[str, Any]:
@@ -169,26 +196,30 @@ def room_for_another(typed: Mapping[str, list[str]]) -> dict[str, list[str]]:
 def choices_for(
     procedure: Procedure, further: Sequence[tuple[str, str]]
 ) -> dict[str, Sequence[tuple[str, Any]]]:
-    codes = [*((step.code, step.name) for step in procedure.spec.steps), *further]
+    steps = procedure.spec.steps
+    codes = [*((step.code, step.name) for step in steps), *further]
     actions = [(name, action_name(name)) for name in ACTIONS]
     levels = list(level_names(str(procedure.township_id)).items())
-    rules = Rule.objects.filter(township=procedure.township_id).order_by("pk")
-    asked = [(name, label) for name, label in ARGUMENT_WORDS.items()]
-    tiers = Tier.objects.filter(township=procedure.township_id).order_by("depth")
-    # what a step names already is kept, whether such a post is there or not
-    titles = dict.fromkeys([title for step in procedure.spec.steps for title in step.posts])
-    titles |= dict.fromkeys(post["title"] for tier in tiers for post in tier.posts)
+    rules = clauses(str(procedure.township_id), *(step.rule for step in steps if step.rule))
+    asked = list(ARGUMENT_WORDS.items())
+    titles = dict.fromkeys(title for at in titles_at(str(procedure.township_id)).values() for title in at)
     return {
         "level": [("", _("– choose –")), *levels],
-        "posts": [(title, title) for title in titles],
-        "by": actions,
-        "then": actions,
-        "sets": asked,
-        "requires": asked,
+        "posts": _and_named(steps, "posts", [(title, title) for title in titles]),
+        "by": _and_named(steps, "by", actions),
+        "then": _and_named(steps, "then", actions),
+        "sets": _and_named(steps, "sets", asked),
+        "requires": _and_named(steps, "requires", asked),
         "after": codes,
-        "also": levels,
-        "skip_by": levels,
+        "also": _and_named(steps, "also", levels),
+        "skip_by": _and_named(steps, "skip_by", levels),
         "on_success": [("", _("the next step")), *codes, (CLOSE, _("the matter ends"))],
         "on_failure": [("", "–"), *codes],
-        "rule": [("", "–"), *((rule.rule_id, f"{rule.clause} {rule.text}"[:60]) for rule in rules)],
+        "rule": rules,
     }
+
+
+def _and_named(steps: Steps, field: str, offered: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """With what a step names already: it is kept, whether the township has such a thing or not."""
+    named = dict.fromkeys(value for step in steps for value in getattr(step, field))
+    return [*offered, *((value, value) for value in named if value not in dict(offered))]

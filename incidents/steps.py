@@ -22,6 +22,11 @@ DEPARTMENT, UNIT, ACCEPTOR = "department", "unit", "acceptor"
 CLOSE = "close"  # as `on_success`: the matter ends here
 # What a level does with a matter; where a procedure has steps of a level, it does there only what they name.
 MAIN = ("settle", "start", "submit_result", "dispatch")
+# No matter begins with these: something was done before.
+LATER = (
+    "submit_result", "send_back", "verify", "feed_back", "return_visit", "close", "reopen", "refuse", "rule_refusal", "resume",
+    "record_reply", "unmerge",
+)  # fmt: skip
 REPORT = "report"
 PAPERS = "papers"  # the argument by which the paper that a step names is handed in
 
@@ -210,7 +215,7 @@ def edges(steps: Steps) -> Iterator[tuple[str, str, bool]]:
 
 def problems(steps: Steps, actions: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
     """(step, what is wrong): `unknown_action`, `unknown_argument`, `unknown_step`, `double`, `no_actor`, `unreachable`,
-    `dead_end`, `no_posts`. `actions`: action -> the arguments it takes."""
+    `shadowed`, `dead_end`, `no_posts`. `actions`: action -> the arguments it takes."""
     codes = [step.code for step in steps]
     for step in steps:
         named = [*step.after, *([step.on_failure] if step.on_failure else [])]
@@ -230,7 +235,21 @@ def problems(steps: Steps, actions: Mapping[str, tuple[str, ...]]) -> Iterator[t
     # who else of the unit would it be?
     yield from ((after.code, "no_posts") for _step, after in _passed_within(steps) if not after.posts)
     if len(set(codes)) == len(codes):
+        yield from _shadowed(steps)
         yield from _ways(steps)
+
+
+def _shadowed(steps: Steps) -> Iterator[tuple[str, str]]:
+    """Whose turn never comes: each of its actions is taken by a step before it at the same level. Where a matter passes from
+    one to the other within the unit, it does come."""
+    passes = {code: {after} for code, after in within_unit(steps).items()}
+    turn = [step for step in steps if not step.parallel]
+    for place, step in enumerate(turn):
+        after = _closure(passes, {step.code})
+        before = [one for one in turn[:place] if one.level == step.level and one.code not in after]
+        before = [one for one in before if step.code not in _closure(passes, {one.code})]
+        if {action for one in before for action in one.actions}.issuperset(step.by):
+            yield step.code, "shadowed"
 
 
 def _ways(steps: Steps) -> Iterator[tuple[str, str]]:
@@ -238,10 +257,12 @@ def _ways(steps: Steps) -> Iterator[tuple[str, str]]:
     for start, end, _success in edges(steps):
         ways[start].add(end)
     turn = [step for step in steps if not step.parallel]
-    # A matter may begin at any level of the tree, and does there what comes after nothing.
-    reached = _closure(ways, {step.code for step in turn if digits(step.level) and not step.after})
-    waiting = [step for step in turn if step.after and reached.issuperset(step.after)]
-    reached |= _closure(ways, {step.code for step in waiting})
+    # A matter may begin at any level of the tree, and does there what comes after nothing; the rest follows by a way, or
+    # at such a level once what comes before it was done.
+    may_begin = [step for step in turn if digits(step.level) and not set(step.by) <= set(LATER)]
+    reached = _closure(ways, {step.code for step in may_begin if not step.after})
+    while more := {it.code for it in may_begin if reached.issuperset(it.after)} - reached:
+        reached |= _closure(ways, more)
     back: dict[str, set[str]] = {}
     for start, ends in ways.items():
         for end in ends:

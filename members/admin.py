@@ -43,7 +43,7 @@ from members.actions import (
 )
 from members.forms import NewPersonForm
 from members.models import Appointment, Department, Leave, Member, Post, Role
-from members.querysets import standing_of
+from members.querysets import KNOWN_BY_TITLE, standing_of
 
 
 def posts_seen(user: Any) -> Rows:
@@ -213,7 +213,7 @@ class PostAdmin(ManagedAdmin):
         return ("grid", "department", "role", "is_responsible") if obj else ("is_responsible",)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
-        kwargs.setdefault("form", PostForm if obj is None else ActionForm)
+        kwargs.setdefault("form", PostForm if obj is None else PostNameForm)
         return super().get_form(request, obj, change, **kwargs)
 
     def get_search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
@@ -232,6 +232,22 @@ class PostForm(ActionForm):
         if role is not None and role.township_id != unit.township_code:
             raise ValidationError({"role": _("This role is of another township.")})
         return cleaned
+
+
+class PostNameForm(ActionForm):
+    """A step that names posts by a title which nobody has is open to all: such a post keeps its title."""
+
+    def clean_title(self) -> str:
+        title: str = self.cleaned_data["title"]
+        known = [] if title == self.instance.title else KNOWN_BY_TITLE
+        names = [name for lost_by in known for name in lost_by(self.instance, title)]
+        if names:
+            text = _(
+                "These procedures know the post by its title, and would leave its steps open to all: %(names)s. Add a post of "
+                "the new title, choose it in their steps beside this one and publish them; then it can be renamed."
+            )
+            raise ValidationError(text, code="known_by_title", params={"names": "、".join(names)})
+        return title
 
 
 class AppointNewForm(NewPersonForm):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
         Post,
         Shift,
     )
+
+
+# What knows posts by their titles. Asked (post, new title) before a post is renamed, each says what would no longer know it.
+KNOWN_BY_TITLE: list[Callable[[Post, str], list[str]]] = []
 
 
 class MemberQuerySet(models.QuerySet["Member"]):

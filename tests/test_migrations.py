@@ -17,8 +17,9 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connection
 
+from gridgov.common import clock
 from incidents.enums import Source
-from incidents.models import Incident
+from incidents.models import Incident, Procedure, ProcedureDraft
 from tests.factories import Town, incident, township
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -105,3 +106,17 @@ def test_numbers_of_a_superior_body_that_stood_twice_are_set_apart(town: Town):
         editor.add_constraint(Incident, constraint)
     kept = [Incident.objects.get(pk=row.pk).external_no for row in rows]
     assert kept == ["县〔2026〕1号", "县〔2026〕1号#2", "县〔2026〕1号#3"]
+
+
+def test_a_key_that_procedures_no_longer_have_is_dropped_from_what_is_stored(town: Town):
+    step = importlib.import_module("incidents.migrations.0025_no_may_skip")
+    row = Procedure.objects.filter(township=town.grid, is_current=True).first()
+    assert row is not None
+    before = dict(row.data)
+    draft = {"base": row, "code": row.code, "saved_at": clock.now()}
+    ProcedureDraft.objects.create(township=town.grid, typed={"may_skip": ["on"], "name": ["x"]}, **draft)
+    Procedure.objects.filter(pk=row.pk).update(data=before | {"may_skip": True})
+    step.drop(apps, None)
+    kept = Procedure.objects.get(pk=row.pk)
+    assert (kept.data, kept.spec) == (before, row.spec)
+    assert ProcedureDraft.objects.get().typed == {"name": ["x"]}

@@ -223,6 +223,7 @@ class _Plan:
         names = {one.code: one.name for one in spec.steps} | {CLOSE: _("the matter ends")}
         words: dict[str, Mapping[str, str]] = {
             "level": self.levels,
+            "also": self.levels,
             "skip_by": self.levels,
             "by": {action: action_name(action) for action in step.by},
             "then": {action: action_name(action) for action in step.then},

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from grids.enums import Kind
 from incidents.enums import CategoryKind
+from incidents.steps import digits, level_of
 from incidents.workflow import CODE, ProcedureSpec
 from members.enums import DutyKind, Per, RoleCode
 
@@ -153,6 +154,7 @@ class Preset(Spec):
             *self._unknown_rules(),
             *self._unknown_procedures(),
             *self._unknown_posts(),
+            *self._misplaced(),
             *self._unfit_rules(),
         ]
         if found:
@@ -230,6 +232,23 @@ class Preset(Spec):
                 yield ("rules", n), _("rule %(rule)s is of another plan") % {"rule": rule.id}
             if len(rule.clause(self.title)) > LONGEST_CLAUSE:
                 yield ("rules", n), _("rule %(rule)s cites more than fits") % {"rule": rule.id}
+
+    def _misplaced(self) -> Iterator[tuple[Place, str]]:
+        """Steps at a level that the plan does not have, or of posts that its level does not have but another one has."""
+        posts = {level_of("0" * (9 + 3 * tier.depth)): {it.title for it in tier.posts} for tier in self.tiers}
+        everywhere = set().union(*posts.values())
+        for n, procedure in enumerate(self.procedures):
+            for m, step in enumerate(procedure.spec.steps):
+                where: Place = ("procedures", n, "spec", "steps", m)
+                said = {"step": step.code, "procedure": procedure.code, "level": step.level}
+                absent = [level for level in (step.level, *step.also) if digits(level) and level not in posts]
+                if absent:
+                    text = _("no tier of level %(level)s (named by step %(step)s of %(procedure)s)")
+                    yield (*where, "level"), text % {**said, "level": absent[0]}
+                elif digits(step.level):
+                    text = _("no post %(title)s at level %(level)s (named by step %(step)s of %(procedure)s)")
+                    for title in sorted((set(step.posts) & everywhere) - posts[step.level]):
+                        yield (*where, "posts"), text % {**said, "title": title}
 
     @property
     def expected(self) -> dict[str, int]:

@@ -12,13 +12,13 @@ from pydantic import ValidationError as SpecError
 from grids.models import Grid
 from incidents.enums import CategoryKind
 from incidents.querysets import CategoryQuerySet
-from incidents.workflow import ProcedureSpec
+from incidents.workflow import PUBLISHED, ProcedureSpec
 
 
 @lru_cache(maxsize=1024)
 def _spec(data: str) -> ProcedureSpec:
     """Versions never change, and there are few: read once per process."""
-    return ProcedureSpec.model_validate_json(data)
+    return ProcedureSpec.model_validate_json(data, context=PUBLISHED)
 
 
 class Procedure(models.Model):

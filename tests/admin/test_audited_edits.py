@@ -22,6 +22,7 @@ def test_a_category_is_edited_with_before_and_after(town):
     old = row.procedure
     new = begin_procedure(township=town.grid, procedure=NewProcedure("own_way", "自定", {}), user=town.clerk)
     fields = {"name": "改名诉求", "procedure": new.pk, "is_active": "on", "public_note": ""}
+    fields |= {"position": row.position, "rule_id": row.rule_id}
     page = f"/admin/incidents/category/{row.pk}/change/"
     assert login(Client(), town.clerk).post(page, fields).status_code == 302
     assert (trail().user, trail().township_code) == (town.clerk, town.code)
@@ -35,6 +36,7 @@ def test_a_category_is_edited_with_before_and_after(town):
 def test_what_is_saved_as_it_was_changes_nothing(town):
     row = Category.objects.get(pk=town.categories["request"].pk)
     fields = {"name": row.name, "procedure": row.procedure_id, "is_active": "on", "for_grids": "on"}
+    fields |= {"position": row.position, "rule_id": row.rule_id}
     page = f"/admin/incidents/category/{row.pk}/change/"
     assert login(Client(), town.clerk).post(page, fields).status_code == 302
     assert trail().detail == {"what": "changed", "before": {}, "after": {}}

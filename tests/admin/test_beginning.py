@@ -5,9 +5,11 @@ from django.test import Client
 
 from gridgov.common.errors import Invalid
 from gridgov.common.models import AuditEvent
+from grids.models import Rule
 from incidents.actions import NewProcedure, begin_procedure, publish_procedures, report
 from incidents.models import Category, Incident, Procedure
 from incidents.spec_form import free_code
+from tests.admin import browser
 from tests.factories import fresh, login
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +35,8 @@ def of(town, code: str = "own_way") -> list[Procedure]:
 
 def test_a_copy_has_the_same_data_and_opens_in_the_editor(town, base):
     client = login(Client(), town.clerk)
-    answer = client.post(copy_of(base), asked(town))
+    form = browser.sent(client.get(copy_of(base)).content.decode(), "new-person")
+    answer = client.post(copy_of(base), form | asked(town))
     (made,) = of(town)
     assert (made.version, made.is_current, made.name) == (1, True, "自定流程")
     assert (made.data, made.rule_id) == (base.data, base.rule_id)
@@ -44,6 +47,22 @@ def test_a_copy_has_the_same_data_and_opens_in_the_editor(town, base):
         assert "自定流程" in client.get(page).content.decode()
     assert not made.categories.exists()
     assert Procedure.objects.get(pk=base.pk).is_current
+
+
+def test_the_clause_behind_a_procedure_is_one_of_the_townships_or_none(town, base):
+    client = login(Client(), town.clerk)
+    client.post(copy_of(base), asked(town, rule_id="P6-C1"))
+    client.post(copy_of(base), asked(town, code="without", rule_id=""))
+    assert [of(town, code)[0].rule_id for code in ("own_way", "without")] == ["P6-C1", ""]
+    wrong = client.post(copy_of(base), asked(town, code="foreign", rule_id="P7-I1"))
+    assert "rule_id" in wrong.context["form"].errors
+    clause = Rule.objects.get(township=town.grid.pk, rule_id="P6-C2")
+    page = f"/admin/incidents/procedure/{of(town)[0].pk}/publish/"
+    form = browser.sent(client.get(page).content.decode(), "spec-form") | {"rule_id": "P6-C2"}
+    (change,) = client.post(page, form).context["changes"]
+    assert (str(change.label), clause.text[:20] in change.after) == ("依据条款", True)
+    assert client.post(page, form | {"confirm": "1"}).status_code == 302
+    assert of(town)[-1].rule_id == "P6-C2"
 
 
 def test_a_copy_goes_its_own_way(town, base):

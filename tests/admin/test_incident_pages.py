@@ -13,6 +13,7 @@ from gridgov.plans.actions import load_plan
 from incidents.models import Category, Incident, Procedure, Transition
 from members.actions import change_role
 from members.models import Role
+from tests.admin import browser
 from tests.factories import login
 from tests.factories.incidents import incident
 
@@ -79,6 +80,15 @@ def test_action_goes_through_the_table_of_moves(client, town):
     assert matter.status == "accepted"
     row = Transition.objects.filter(incident=matter).order_by("seq").last()
     assert (row.action, row.user) == ("accept", town.village_head)
+
+
+def test_what_was_done_is_said_in_the_plans_own_word(client, town):
+    matter = incident(town, escalate=True)
+    data = {**matter.procedure.data, "words": {"accept": "接件"}}
+    Procedure.objects.filter(pk=matter.procedure_id).update(data=data)
+    login(client, town.village_head)
+    answer = client.post(act(matter, "accept"), typed(client.get(change(matter)), "accept"), follow=True)
+    assert [str(message) for message in answer.context["messages"]] == [f"{matter.number}：“接件”已完成。"]
 
 
 def test_refused_action_keeps_what_was_typed(client, town):
@@ -283,6 +293,22 @@ def test_clerk_adds_a_category_of_the_own_township(client, town, other):
     changes = load_plan(plan=6, township_code=town.code)
     assert Category.objects.filter(pk=made.pk, name="路灯报修").exists()
     assert not changes.updated
+
+
+def test_the_office_sets_a_categorys_clause_and_its_place_in_lists(client, town):
+    login(client, town.clerk)
+    category = Category.objects.get(pk=town.categories["dispute"].pk)
+    address = reverse("admin:incidents_category_change", args=[category.pk])
+    form = browser.sent(client.get(address).content.decode(), "category_form")
+    assert (form["rule_id"], form["position"]) == ([category.rule_id], [str(category.position)])
+    assert client.post(address, form | {"rule_id": "P6-C2", "position": "77"}).status_code == 302
+    category.refresh_from_db()
+    assert (category.rule_id, category.position) == ("P6-C2", 77)
+    assert client.post(address, form | {"rule_id": "", "position": ""}).status_code == 302
+    category.refresh_from_db()
+    assert (category.rule_id, category.position) == ("", 77)
+    refused = client.post(address, form | {"rule_id": "P7-I1"})
+    assert "rule_id" in refused.context["adminform"].form.errors
 
 
 def test_procedures_are_only_read(client, town):

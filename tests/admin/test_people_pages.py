@@ -8,6 +8,8 @@ from gridgov.common.models import AuditEvent, User
 from grids.enums import Verb
 from grids.models import CalendarDay
 from grids.querysets import holds
+from incidents.actions import NewProcedure, publish_procedures
+from incidents.models import Procedure
 from members.models import Appointment, Department, Member, Post, Role
 from tests.factories import fresh, login
 
@@ -224,6 +226,39 @@ def test_village_head_gives_no_role_with_rights_above_the_own(client, town):
     )
     assert answer.status_code == 200
     assert Post.objects.count() == before
+
+
+def bound(town, *titles):
+    """The procedure of requests with its first step, the grid member's, for these posts only."""
+    row = Procedure.objects.get(township=town.grid, code="people_response", is_current=True)
+    first, *others = row.data["steps"]
+    data = {**row.data, "steps": [{**first, "posts": list(titles)}, *others]}
+    publish_procedures(township=town.grid, procedures=[NewProcedure(row.code, row.name, data)])
+    return row.name
+
+
+def test_a_post_that_a_step_knows_by_its_title_is_not_renamed_before_the_step_knows_the_new_one(client, town):
+    login(client, town.clerk)
+    name = bound(town, "网格员")
+    post = Post.objects.get(grid=town.groups[0], title="网格员")
+    head = Post.objects.get(grid=town.groups[0], role__code="volunteer")
+    assert client.post(page("members_post_change", head.pk), {"title": "网格信息员甲"}).status_code == 302
+    refused = client.post(page("members_post_change", post.pk), {"title": "专职网格员"})
+    (said,) = refused.context["adminform"].form.errors["title"]
+    assert name in said
+    assert client.post(page("members_post_change", post.pk), {"title": "网格员"}).status_code == 302
+    bound(town, "网格员", "专职网格员")
+    assert client.post(page("members_post_change", post.pk), {"title": "专职网格员"}).status_code == 302
+    post.refresh_from_db()
+    assert post.title == "专职网格员"
+
+
+def test_a_post_of_the_same_title_at_a_level_without_such_a_step_is_renamed(client, town):
+    login(client, town.clerk)
+    bound(town, "网格员")
+    post = Post.objects.filter(grid=town.villages[0]).exclude(is_responsible=True).first()
+    Post.objects.filter(pk=post.pk).update(title="网格员")
+    assert client.post(page("members_post_change", post.pk), {"title": "村网格员"}).status_code == 302
 
 
 def test_clerk_appoints_a_clerk_and_no_auditor(client, town):

@@ -9,6 +9,8 @@ from incidents.models import Category, Incident, Procedure, ProcedureDraft
 from incidents.spec_form import KEPT, LABELS, LIMITS, VALUES, SpecForm, said
 from incidents.step_form import steps_form
 from incidents.workflow import LIMIT_KEYS, ProcedureSpec
+from members.models import Post
+from tests.admin import browser
 from tests.factories import fresh, login
 
 pytestmark = pytest.mark.django_db
@@ -70,7 +72,7 @@ def test_a_limit_is_shown_and_published_and_running_matters_keep_theirs(town, pr
 def test_every_kind_of_field_can_be_changed(town, procedure):
     data = as_it_is(
         procedure, start="township", helpers=["village", "group"], important="on", feedback="none", return_visit="all",
-        verify="none", on_overdue="raise", may_skip="on", name="新名称", confirm="1", limit_village_0="",
+        verify="none", on_overdue="raise", name="新名称", confirm="1", limit_village_0="",
     )  # fmt: skip
     assert login(Client(), town.admin).post(address(procedure), data).status_code == 302
     new = Procedure.objects.get(township=town.grid, code=procedure.code, is_current=True)
@@ -87,7 +89,6 @@ def test_every_kind_of_field_can_be_changed(town, procedure):
         "none",
         "raise",
     )
-    assert spec.may_skip
     assert "village" not in spec.limits
 
 
@@ -220,6 +221,9 @@ def test_what_is_sent_as_it_came_changes_nothing(town, procedure):
         ({"0-requires": ["trend_forecast"]}, "不能确定或者要求"),
         ({"0-level": "unit", "0-after": []}, "没有路径到达"),
         ({"4-DELETE": "on"}, "所指的步骤不存在"),
+        ({"1-level": "group", "1-by": ["settle", "start"], "0-on_failure": ""}, "轮不到这一步"),
+        ({"2-by": ["verify"], "1-on_failure": ""}, "没有路径到达"),
+        ({"0-posts": ["村支部书记"]}, "这一级没有这个岗位：村支部书记"),
     ],
 )
 def test_steps_that_do_not_fit_together_are_named(town, procedure, changed, said):
@@ -233,6 +237,42 @@ def test_steps_that_do_not_fit_together_are_named(town, procedure, changed, said
         assert f'id="{one.prefix}" open' in shown.content.decode()
         assert f'href="#{one.prefix}"' in shown.content.decode()
     assert Procedure.objects.get(pk=procedure.pk).is_current
+
+
+def outdated(town, procedure: Procedure) -> Procedure:
+    """A version of before the check of turns came."""
+    first, *others = procedure.data["steps"]
+    second = {**first, "code": "again", "name": "再办一次"}
+    data = {**procedure.data, "steps": [first, second, *others]}
+    Procedure.objects.filter(pk=procedure.pk).update(data=data)
+    return Procedure.objects.get(pk=procedure.pk)
+
+
+def test_what_was_published_before_a_check_came_still_goes_and_is_told_when_it_is_changed(town, procedure):
+    row = outdated(town, procedure)
+    given = {"grid": town.groups[0], "description": "x"}
+    category = Category.objects.get(pk=town.categories["request"].pk)
+    matter = report(user=fresh(town.worker), category=category, **given).incident
+    matter = perform(user=fresh(town.worker), incident=matter, action="accept").incident
+    assert (matter.status, matter.procedure_id) == ("accepted", row.pk)
+    client = login(Client(), town.clerk)
+    shown = client.post(address(row), sent(row, "yes", **{"0-limit_0": 2}))
+    (wrong,) = [one for one in shown.context["steps"] if one.errors]
+    assert wrong.prefix == "steps-1"
+    copied = {"township": town.code, "code": "own_way", "name": "自定流程"}
+    answer = client.post(f"/admin/incidents/procedure/{row.pk}/copy/", copied)
+    assert answer.context["form"].has_error("__all__", "outdated")
+
+
+def test_posts_that_the_township_added_itself_are_offered(town, procedure):
+    post = Post.objects.filter(grid=town.groups[0]).first()
+    Post(grid=post.grid, role=post.role, title="河道巡查员").derive().save()
+    client = login(Client(), town.clerk)
+    assert "河道巡查员" in client.get(address(procedure)).content.decode()
+    assert (
+        client.post(address(procedure), sent(procedure, "yes", **{"0-posts": ["河道巡查员"]})).status_code
+        == 302
+    )
 
 
 def test_a_step_is_added_and_moved_and_one_taken_out(town, procedure):
@@ -400,3 +440,48 @@ def test_a_draft_is_for_who_may_publish(town, procedure):
     for user in (town.village_head, town.assessor, town.worker):
         assert kept(login(Client(), user), procedure).status_code == 404
     assert not ProcedureDraft.objects.exists()
+
+
+def test_what_a_step_names_that_is_not_offered_otherwise_is_kept(town, procedure):
+    first, *others = procedure.data["steps"]
+    steps = [first | {"requires": ["reason"], "by": ["escalate"]}, *others]
+    (own,) = publish_procedures(
+        township=town.grid,
+        procedures=[NewProcedure(procedure.code, procedure.name, {**procedure.data, "steps": steps})],
+    )
+    client = login(Client(), town.clerk)
+    form = browser.sent(client.get(address(own)).content.decode(), "spec-form")
+    assert client.post(address(own), form | {"name": "改名", "confirm": "1"}).status_code == 302
+    new = Procedure.objects.get(township=town.grid, code=procedure.code, is_current=True)
+    assert (new.name, new.spec) == ("改名", own.spec)
+
+
+def test_the_plans_own_words_for_actions_are_shown_changed_and_taken_back(town, procedure):
+    client, words = login(Client(), town.clerk), {}
+    for typed, label in (("现场处置", "现场处置"), ("", "开始办理")):
+        row = Procedure.objects.get(township=town.grid, code=procedure.code, is_current=True)
+        form = browser.sent(client.get(address(row)).content.decode(), "spec-form")
+        assert "word_whistle" not in form  # nothing in this procedure does that
+        assert form["word_start"] == [words.get("start", "")]
+        (change,) = client.post(address(row), form | {"word_start": typed}).context["changes"]
+        assert (str(change.label), change.after) == ("“开始办理”的叫法", typed or "–")
+        assert client.post(address(row), form | {"word_start": typed, "confirm": "1"}).status_code == 302
+        new = Procedure.objects.get(township=town.grid, code=procedure.code, is_current=True).spec
+        words = dict(new.words)
+        assert new.word_for("start") == label
+
+
+def test_a_draft_of_before_words_and_clause_were_asked_keeps_them(town, procedure):
+    data = {**procedure.data, "words": {"start": "现场处置"}}
+    (own,) = publish_procedures(
+        township=town.grid, procedures=[NewProcedure(procedure.code, procedure.name, data)]
+    )
+    client = login(Client(), town.clerk)
+    kept(client, own, **{"0-actor": "甲"})
+    row = of(own)
+    row.typed = {k: v for k, v in row.typed.items() if k != "rule_id" and not k.startswith("word_")}
+    row.save()
+    page = client.get(address(own))
+    assert [str(change.label) for change in page.context["changes"]] == ["步骤“职责内办理”"]
+    form = browser.sent(page.content.decode(), "spec-form")
+    assert (form["rule_id"], form["word_start"]) == ([own.rule_id], ["现场处置"])

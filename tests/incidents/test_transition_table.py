@@ -14,6 +14,7 @@ from incidents.actions import NewProcedure, perform, publish_procedures
 from incidents.enums import Status
 from incidents.models import Incident, Transition
 from incidents.permissions import allowed_actions
+from incidents.steps import LATER
 from incidents.workflow import BEFORE, OTHER_ROWS, TRANSITIONS
 from tests.factories import fresh
 from tests.incidents.acting import do
@@ -239,6 +240,11 @@ def test_tables_here_name_every_action_and_state():
     tables = (GROUP_MATTER, TOWN_MATTER, UNAPPROVED)
     named = {name for table in tables for cells in table.values() for name in cells}
     assert named | {"undo"} == set(TRANSITIONS)
+
+
+def test_what_no_matter_begins_with_is_named_as_that():
+    begins = {Status.REPORTED, Status.ACCEPTED}
+    assert {name for name, move in TRANSITIONS.items() if begins.isdisjoint(move.sources)} == set(LATER)
 
 
 def test_names_of_actions_fit_their_column():

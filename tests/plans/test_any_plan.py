@@ -27,8 +27,10 @@ from incidents.actions import NewProcedure, publish_procedures, sweep
 from incidents.enums import Status
 from incidents.loop_check import breaches
 from incidents.models import Category, Escalation, Incident, Procedure
+from incidents.workflow import ProcedureSpec
 from members.actions import create_departments
 from members.models import Department, Duty, Post, Role
+from tests.admin.browser import sent
 from tests.plans.walking import TOWN, Walk
 from tests.plans.wandering import Wandering
 
@@ -205,6 +207,25 @@ def test_a_township_is_set_up_under_a_plan_from_a_file_by_the_command(odd, capsy
             "unreachable",
         ),
         ("code: log", "code: tide", "double"),
+        (  # the result is handed in by the step before, whatever comes then
+            "limit: {n: 6, unit: hours}, rule: P11-I1}",
+            (
+                "rule: P11-I1}\n"
+                "        - {code: haul, name: 收缆, level: village, actor: 码头管理员, by: [submit_result], after: [tide], on_success: log}"
+            ),
+            "step haul: shadowed",
+        ),
+        ("on_success: log", "on_success: close", "step log: unreachable"),  # nobody begins by telling
+        (
+            "level: village, actor: 码头管理员, by: [arrive]",
+            "level: group, actor: 码头管理员, by: [arrive]",
+            "no tier of level group",
+        ),
+        (
+            "actor: 渔村网格长, by: [start]",
+            "actor: 渔村网格长, posts: [岛长], by: [start]",
+            "no post 岛长 at level village",
+        ),
         (
             "limit: {n: 6, unit: hours}, rule: P11-I1}",
             (
@@ -222,6 +243,33 @@ def test_a_procedure_that_cannot_work_is_refused_with_its_step_and_line(odd, tmp
     with pytest.raises(loader.BadPreset, match=said) as refused:
         loader.read(broken)
     assert str(refused.value).startswith("broken.yaml:")
+
+
+# --- changed in the editor ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("number", PLANS)
+def test_every_procedure_is_published_as_the_browser_sends_it_with_its_steps_as_they_were(number):
+    walk = Walk(number, villages=1 if number == 2 else 2)
+    client = Client()
+    client.force_login(User.objects.create_user("technik", is_staff=True, password="technik-2026"))
+    for before in Procedure.objects.filter(township=walk.town.grid, is_current=True):
+        address = f"/admin/incidents/procedure/{before.pk}/publish/"
+        form = sent(client.get(address).content.decode(), "spec-form")
+        answer = client.post(address, form | {"limit_total_0": "7", "confirm": "1"})
+        assert answer.status_code == 302, (
+            before,
+            answer.context["form"].errors,
+            answer.context["steps"].errors,
+        )
+        after = Procedure.objects.get(township=walk.town.grid, code=before.code, is_current=True)
+        limits = {**before.data.get("limits", {}), "total": {"n": 7, "unit": "working_days"}}
+        assert (
+            after.spec.model_dump()
+            == ProcedureSpec.model_validate(before.data | {"limits": limits}).model_dump()
+        )
+        assert (after.name, after.rule_id) == (before.name, before.rule_id)
 
 
 # --- how much loading costs --------------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ OTHERWISE = {
     ("procedures", 0, "spec", "start"): "village", ("procedures", 0, "spec", "helpers"): ["village"],
     ("procedures", 0, "spec", "important"): True, ("procedures", 0, "spec", "feedback"): "none",
     ("procedures", 0, "spec", "return_visit"): "all", ("procedures", 0, "spec", "verify"): "none",
-    ("procedures", 0, "spec", "approval"): "all", ("procedures", 0, "spec", "may_skip"): True,
+    ("procedures", 0, "spec", "approval"): "all",
     ("procedures", 0, "spec", "keeps_helper"): True, ("procedures", 0, "spec", "tells_leaders"): True,
     ("procedures", 0, "spec", "on_overdue"): "raise", ("procedures", 0, "spec", "calendar"): "urgent",
     ("procedures", 0, "spec", "words"): {"start": "登船"}, ("procedures", 0, "spec", "rules", "feedback"): "P6-C1",
@@ -77,7 +77,7 @@ OTHERWISE = {
     (*STEP, "code"): "other_one", (*STEP, "name"): "村中办理", (*STEP, "level"): "group", (*STEP, "actor"): "村里",
     (*STEP, "posts"): ["村支部书记"], (*STEP, "by"): ["start"], (*STEP, "then"): ["add_note"], (*STEP, "sets"): ["note"],
     (*STEP, "requires"): ["note"], (*STEP, "paper"): "书面意见", (*STEP, "after"): ["handle"], (*STEP, "on_success"): "visit",
-    (*STEP, "on_failure"): "", (*STEP, "skip_by"): ["township"], (*STEP, "limit"): {"n": 3, "unit": "hours"},
+    (*STEP, "on_failure"): "", (*STEP, "skip_by"): ["township"], (*STEP, "also"): ["group"], (*STEP, "limit"): {"n": 3, "unit": "hours"},
     (*STEP, "on_overdue"): "raise", (*STEP, "parallel"): True, (*STEP, "owed"): True, (*STEP, "important"): True,
     (*STEP, "rule"): "P6-C2",
     ("categories", 0, "code"): "blaze", ("categories", 0, "name"): "火情", ("categories", 0, "kind"): "hazard", ("categories", 0, "procedure"): "ladder",
@@ -109,7 +109,7 @@ def test_whatever_differs_between_two_plans_is_said_with_what_stands_on_each_sid
 
 
 MAY_BE_EMPTY = (
-    "count_note", "public_note", "paper", "helpers", "words", "posts", "then", "sets", "requires", "after", "skip_by",
+    "count_note", "public_note", "paper", "helpers", "words", "posts", "then", "sets", "requires", "after", "skip_by", "also",
     "on_failure",
 )  # fmt: skip
 
