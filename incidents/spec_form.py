@@ -79,6 +79,7 @@ ARGUMENT_WORDS: Mapping[str, Any] = {
     "deadline": gettext_lazy("Deadline"),
     "files": gettext_lazy("Photos and files"),
     "note": gettext_lazy("Note"),
+    "number": gettext_lazy("Its reference"),
     "trend_forecast": gettext_lazy("How it may develop"),
     "occurred_at": gettext_lazy("When it happened"),
     "address": gettext_lazy("Place"),

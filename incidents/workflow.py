@@ -261,6 +261,22 @@ LIMIT_KEYS = (
 STEP_ACTIONS: Mapping[str, tuple[str, ...]] = {**ARGUMENTS, REPORT: OF_REPORT}
 
 
+# What a procedure may name a rule for beside its actions, and the actions that are refused with it where no step and no
+# rule of their own names them.
+REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
+    "approval": ("review", "approve", "disapprove"),
+    "assisting": ("assist", "whistle", "submit_assist"),
+    "extension": ("request_extension", "decide_extension"),
+    "feedback": ("feed_back",),
+    "important": (),
+    "level_by_level": ("escalate",),
+    "refusal": ("refuse", "rule_refusal"),
+    "return_visit": ("return_visit",),
+    "supervision": ("supervise", "reply_supervision"),
+    "suspend": ("suspend",),
+    "verify": ("verify", "send_back"),
+}
+
 CODE = r"^[a-z_]{2,40}$"  # of a procedure and of a category
 
 
@@ -289,7 +305,7 @@ class ProcedureSpec(BaseModel):
     limits: Mapping[str, LimitSpec] = Field(default_factory=dict)
     rules: Mapping[str, str] = Field(
         default_factory=dict
-    )  # requirement -> rule id: {"return_visit": "P6-C1"}
+    )  # requirement or action -> rule id: {"return_visit": "P6-C1", "hand_over": "P4-C9"}
 
     @model_validator(mode="after")
     def _known_limits(self) -> ProcedureSpec:
@@ -299,6 +315,9 @@ class ProcedureSpec(BaseModel):
         unnamed = set(self.words) - set(TRANSITIONS)
         if unnamed:
             raise ValueError(f"words of no action: {', '.join(sorted(unnamed))}")
+        unread = set(self.rules) - set(REQUIREMENTS) - set(TRANSITIONS)
+        if unread:
+            raise ValueError(f"rules of no requirement and no action: {', '.join(sorted(unread))}")
         wrong = [f"step {code}: {what}" for code, what in problems(self.steps, STEP_ACTIONS)]
         if wrong:
             raise ValueError("; ".join(wrong))
@@ -318,6 +337,11 @@ class ProcedureSpec(BaseModel):
         """What was done, as the verb of its sentence: the plan's own word, else ours."""
         move = TRANSITIONS.get(action)
         return self.words.get(action) or str(move.done if move else OTHER_ROWS.get(action, action))
+
+    def rule_for(self, action: str) -> str:
+        """The rule behind an action as such: its own, else that of the requirement which it answers; empty: none."""
+        names = [action, *(name for name, actions in REQUIREMENTS.items() if action in actions)]
+        return next((self.rules[name] for name in names if name in self.rules), "")
 
     def limit_for(self, purpose: str, unit: str, *, dispatched: bool = False) -> Limit | None:
         """The limit of a stage: of the steps that the unit takes, else of its kind; `unit` is a level or `department`.

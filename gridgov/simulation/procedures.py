@@ -206,6 +206,7 @@ def _word(incident: Incident, people: People, user: User, name: str, given: Mapp
         "note": matters.ANY[0].result,
         "reason": matters.PASSED_UP[0],
         "body": matters.SUPERIOR,
+        "number": matters.REFERENCE,
         "deadline": clock.now() + timedelta(days=20),
         "happened": True,
         "solved": True,

@@ -294,7 +294,7 @@ def _refused_by_place(incident: Incident, action: str) -> DomainError | None:
                     "An important matter is not settled on the spot; it needs its verification and return visit."
                 ),
                 code="important_not_settled",
-                rule=rule_of(incident, "return_visit"),
+                rule=rule_of(incident, "return_visit") or rule_of(incident, "important"),
             )
     return None
 

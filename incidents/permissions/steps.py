@@ -342,11 +342,13 @@ def way_up(incident: Incident) -> StepSpec | None:
 
 
 def rule_of_action(incident: Incident, action: str) -> dict[str, str] | None:
-    """The clause of the step that the action takes where the matter is now, else of the step there, else anywhere."""
-    steps = incident.procedure.spec.steps
+    """The clause of the step that the action takes where the matter is now, else of the step there, else anywhere; where no
+    step names the action, the procedure's own for it."""
+    spec = incident.procedure.spec
+    steps = spec.steps
     named = naming(steps, action)
     if not named:
-        return None
+        return clause_of(incident, spec.rule_for(action))
     here = _here(incident)
     there = at_levels(steps, here) if action in MAIN else []
     own = [step for step in named if step.level in here] or there or named

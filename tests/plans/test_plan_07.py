@@ -40,13 +40,27 @@ def test_each_tier_handles_or_passes_to_the_next(walk, manager, director, town):
     walk.act(town, row, "submit_result", note="已协调综合执法办处理。")
     walk.act(walk.by("镇政府工作人员"), row, "verify")
     walk.finish(town, row)
-    assert walk.steps(town, row) == ["handle_town", "handle_town"]
+    assert walk.steps(town, row) == ["find", "handle_town", "handle_town"]
 
 
-def test_the_third_tier_handles_what_it_finds_in_time(walk, manager):
+def test_the_third_tier_handles_what_it_finds_in_time(walk, manager, director):
     row = walk.report(manager, "town_management", walk.group, source="patrol")
+    walk.refused(director, row, "accept", "forbidden", "P7-C1")
     walk.act(manager, row, "settle", note="已劝离。")
-    assert walk.steps(manager, row) == ["handle"]
+    assert walk.steps(manager, row) == ["find", "handle"]
+
+
+@pytest.mark.requirement("R45")
+def test_what_comes_from_above_begins_at_the_township_and_is_sent_down(walk, manager, director, town):
+    row = walk.report(town, "environment_cleanup", walk.group, source="above", external_no="县交办3号")
+    assert (walk.read(town, row)["responsible"]["grid"], walk.step(town, row)) == (walk.town.pk, "handle_town")
+    walk.act(town, row, "accept")
+    walk.act(town, row, "dispatch", to={"grid": walk.group.code})
+    walk.act(manager, row, "start")
+    walk.act(manager, row, "submit_result", note="已清运。")
+    walk.act(town, row, "verify")
+    walk.finish(town, row)
+    assert walk.steps(town, row) == ["handle_town", "handle", "handle"]
 
 
 @pytest.mark.requirement("R66")
@@ -58,13 +72,15 @@ def test_what_the_town_cannot_solve_is_referred_to_the_superior_network(walk, ma
     )
     walk.act(director, row, "escalate", reason="村里处理不了。")
     walk.act(town, row, "accept")
+    body = walk.refused(town, row, "refer_up", "invalid_arguments", "P7-D6", body="县生态环境局", reason="超权限")
+    assert set(body["errors"]) == {"number"}
     walk.act(town, row, "refer_up", body="县生态环境局", reason="镇里解决不了。", number="〔2026〕8号")
     walk.act(town, row, "record_reply", reply="县里已派人处理。")
     walk.act(town, row, "start")
     walk.act(town, row, "submit_result", note="已整治。")
     walk.act(walk.by("镇政府工作人员"), row, "verify")
     walk.finish(town, row)
-    assert walk.steps(town, row) == ["refer", "handle_town", "handle_town"]
+    assert walk.steps(town, row) == ["find", "refer", "handle_town", "handle_town"]
 
 
 @pytest.mark.requirement("R67")

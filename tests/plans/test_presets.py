@@ -22,6 +22,8 @@ from incidents.actions import perform, report
 from incidents.enums import Status
 from incidents.loop_check import breaches
 from incidents.models import Category, Incident, Procedure
+from incidents.steps import naming
+from incidents.workflow import REQUIREMENTS, ProcedureSpec
 from members.models import Department, Duty, Post, Role
 
 pytestmark = pytest.mark.django_db
@@ -260,6 +262,42 @@ def test_a_plan_that_does_not_exist_is_refused_by_the_command():
     small(1)
     with pytest.raises(CommandError, match="11"):
         call_command("load_plan", "11", township=TOWN)
+
+
+@pytest.mark.parametrize("number", PLANS)
+def test_every_rule_of_a_procedure_is_read_somewhere(number):
+    """A step that names the action has a rule of its own."""
+    dead = {
+        (procedure.code, name)
+        for procedure in loader.preset(number).procedures
+        for name in procedure.spec.rules
+        if name not in REQUIREMENTS and naming(procedure.spec.steps, name)
+    }
+    assert dead == set()
+
+
+def test_a_rule_of_no_requirement_and_no_action_does_not_pass_the_schema():
+    assert ProcedureSpec(rules={"refusal": "P3-C1", "hand_over": "P4-C9"}).rule_for("refuse") == "P3-C1"
+    with pytest.raises(ValueError, match="rules of no requirement and no action: helper"):
+        ProcedureSpec(rules={"helper": "P10-C2"})
+
+
+# Rules that no clause of a refusal named, and the procedures in which they act now. By hand.
+ACTING = {
+    3: {"P3-M2": "four_steps", "P3-C3": "four_steps"},
+    4: dict.fromkeys(("P4-C2", "P4-C4", "P4-C5", "P4-C6", "P4-C8", "P4-C9"), "coordination"),
+    7: {"P7-C1": "assigned", "P7-C2": "upward", "P7-C3": "upward"},
+    10: {"P10-C1": "general", "P10-C2": "ladder"},
+}
+
+
+@pytest.mark.parametrize("number", ACTING)
+def test_rules_of_matters_stand_where_they_act(number):
+    named = {
+        procedure.code: {*procedure.spec.rules.values(), *(step.rule for step in procedure.spec.steps)}
+        for procedure in loader.preset(number).procedures
+    }
+    assert {rule: code for rule, code in ACTING[number].items() if rule not in named[code]} == {}
 
 
 @pytest.mark.parametrize("letter", ["Z", "N"])

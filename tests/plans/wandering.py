@@ -248,7 +248,7 @@ class Words:
         if name in own:
             return own[name]()
         return {
-            "note": "已办", "reason": "超出权限", "body": "县住建局", "reply": "已安排", "about": "某站所",
+            "note": "已办", "reason": "超出权限", "body": "县住建局", "number": "〔2026〕8号", "reply": "已安排", "about": "某站所",
             "deadline": self.now + timedelta(days=self.dice.randrange(1, 20)),
             "happened": True, "solved": self.dice.random() < 0.8, "channel": Channel.PHONE,
             "granted": self.dice.random() < 0.5, "upheld": self.dice.random() < 0.5,
