@@ -424,9 +424,15 @@ def current_step(incident: Incident) -> StepSpec | None:
     if len(possible) > 1:
         done = done_steps(incident)
 
-    def later(step: StepSpec) -> tuple[bool, bool]:
-        """What is only for the failure of another waits behind it, what was done behind what was not."""
-        return any(other.on_failure == step.code for other in possible), _is_done(incident, step, done)
+    here = _here(incident)
+    taken_here = {action for step in possible if step.level in here for action in step.by}
+
+    def later(step: StepSpec) -> tuple[bool, bool, bool]:
+        """What is only for the failure of another waits behind it, what another level does behind the same where the matter
+        is, what was done behind what was not."""
+        elsewhere = step.level not in here and not taken_here.isdisjoint(step.by)
+        failing = any(other.on_failure == step.code for other in possible)
+        return failing, elsewhere, _is_done(incident, step, done)
 
     return min(possible, key=later, default=None)
 
