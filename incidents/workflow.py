@@ -325,7 +325,10 @@ class ProcedureSpec(BaseModel):
 
     def receiver(self, place: str, *, village: str, stood: str = "") -> str:
         """The code of the grid that receives a report about a place. `village`: the place's, if it has one; `stood`: where
-        on the line of the place the reporter works, if anywhere there."""
+        on the line of the place the reporter works, if anywhere there; where no step is of that level, it does not begin
+        there."""
+        if stood and self.steps and not at_levels(self.steps, (level_of(stood),)):
+            stood = ""
         first = {"township": place[:9], "village": village, "reporter": stood}.get(self.start)
         return first or place
 
