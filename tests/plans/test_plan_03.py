@@ -341,6 +341,8 @@ def test_a_major_dispute_is_reported_with_its_forecast_and_handled_at_once(walk,
         walk.act(walk.officer(name), row, "submit_assist", note="已配合。")
     walk.act(office, row, "submit_result", note="双方达成协议。")
     walk.act(walk.by("乡综治委工作人员"), row, "verify")
+    walk.refused(office, row, "close", "arrive_required", "P3-D9")  # the village went, the township did not
+    walk.act(office, row, "arrive", note="乡里两人到场。")
     walk.finish(office, row)
     assert walk.steps(office, row) == [
         "report_first",
@@ -348,6 +350,7 @@ def test_a_major_dispute_is_reported_with_its_forecast_and_handled_at_once(walk,
         "coordinate",
         "settle_jointly",
         "settle_jointly",
+        "send_people",
     ]
 
 
@@ -404,6 +407,8 @@ def test_a_major_dispute_is_not_closed_before_somebody_went_there(walk, posted, 
     walk.act(posted, row, "arrive")  # the group is not the village: noted, but not the step
     walk.refused(office, row, "close", "arrive_required", "P3-I2")
     walk.act(director, row, "arrive")
+    walk.refused(office, row, "close", "arrive_required", "P3-D9")
+    walk.act(office, row, "arrive")
     walk.finish(office, row)
 
 

@@ -156,6 +156,7 @@ def test_new_grids_get_the_posts_of_their_tier():
         ("网格员", "worker", True),
         ("村民组长（网格长）", "head", False),
         ("网格信息员", "volunteer", False),
+        ("义务信息员、监督员", "volunteer", False),
     ]
 
 

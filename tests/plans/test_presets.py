@@ -206,6 +206,41 @@ def test_a_demo_place_is_there_for_every_plan():
     assert shipped_places() == list(PLANS)
 
 
+# Posts that a plan has beside those who handle and answer for it: (title, depth). By hand, from the reading of the plans.
+BESIDE = {
+    1: {("村“一把手”", 1)},
+    3: {("治安联户长", 2), ("纠纷信息员", 2)},
+    4: {("网格长", 2), ("网格信息员", 2), ("义务信息员、监督员", 2)},
+    6: {("包村领导", 1), ("网格信息员", 2), ("义务信息员、监督员", 2)},
+    9: {("包村领导（分网格长）", 1), ("包社干部", 2), ("网格联络员", 2), ("总联络员", 0), ("总联络员", 2)},
+    10: {("组长（分管领导）", 1), ("驻村干部", 1), ("党小组长", 2)},
+}
+
+
+@pytest.mark.requirement("R33", "R34", "R36")
+@pytest.mark.parametrize("number", BESIDE)
+def test_the_tiers_bring_the_posts_that_the_plan_has_beside(number):
+    made = {(post.title, tier.depth) for tier in loader.preset(number).tiers for post in tier.posts}
+    assert BESIDE[number] <= made
+
+
+# Where the plan has a rule in more places than one. By hand.
+PLACES = {
+    "P7-I1": "第三部分（一）、第三部分（二）、第三部分（三）",
+    "P7-I2": "第三部分（一）第3项、第三部分（二）第2项、第三部分（三）第2项",
+    "P10-I3": "第六部分（一）、第六部分（二）、第六部分（三）",
+    "P4-D10": "第四部分（二）、第五部分（二）、第五部分（三）",
+    "P4-V2": "第五部分（四）、第六部分（三）第4项、第七部分（三）",
+}
+
+
+@pytest.mark.parametrize("rule", PLACES)
+def test_a_clause_names_every_place_of_its_rule(rule):
+    plan = loader.preset(int(rule[1:].partition("-")[0]))
+    (found,) = [one for one in plan.rules if one.id == rule]
+    assert found.clause(plan.title) == f"《{plan.title}》{PLACES[rule]}"
+
+
 def test_departments_of_the_plan_come_with_it_and_stay_given_up():
     town = small(1)
     made = Department.objects.filter(township=town.grid)
