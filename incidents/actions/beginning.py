@@ -61,9 +61,7 @@ def step_of_report(incident: Incident, stood: str) -> dict[str, str]:
     place, every = str(incident.grid_id), incident.procedure.spec.steps
     steps = naming(every, REPORT)
     own = [
-        step
-        for step in (*steps, *beside(every, REPORT))
-        if place_at(step.level, place) == (stood or place)
+        step for step in (*steps, *beside(every, REPORT)) if place_at(step.level, place) == (stood or place)
     ]
     if stood and not own:
         steps = [step for step in steps if (digits(step.level) or 0) <= len(stood)]

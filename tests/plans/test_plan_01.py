@@ -44,7 +44,9 @@ def test_what_the_unit_cannot_settle_the_three_offices_mediate_jointly(walk, gua
     body = walk.refused(office, row, "dispatch", "invalid_arguments", "P1-C1", to=walk.department("司法所"))
     assert set(body["errors"]) == {"assisting"}
     village = {"to": {"grid": walk.village.code}, "assisting": [walk.department("派出所")]}
-    walk.refused(office, row, "dispatch", "wrong_target", "P1-D6", **village)  # to the offices, not to a village
+    walk.refused(
+        office, row, "dispatch", "wrong_target", "P1-D6", **village
+    )  # to the offices, not to a village
     walk.act(office, row, "dispatch", to=walk.department("司法所"), assisting=[walk.department("派出所")])
     justice, police = walk.officer("司法所"), walk.officer("派出所")
     assert walk.step(justice, row) == "mediate_jointly"

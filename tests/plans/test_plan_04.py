@@ -82,7 +82,9 @@ def test_an_emergency_goes_straight_to_the_centre_and_the_member_tracks_it(walk,
     helpers = Part.objects.filter(incident=row, role="helper").values_list("member", flat=True)
     assert list(helpers) == [station.member.pk]
     walk.refused(member, row, "accept", "forbidden", None)
-    walk.act(member, row, "add_note", note="已看到，正在赶去。")  # before it is handled nothing is followed up
+    walk.act(
+        member, row, "add_note", note="已看到，正在赶去。"
+    )  # before it is handled nothing is followed up
     walk.act(centre, row, "accept")
     walk.act(centre, row, "start")
     walk.act(centre, row, "submit_result", note="已处置。")

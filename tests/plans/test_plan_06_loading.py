@@ -250,7 +250,7 @@ def test_setting_up_and_seeding_the_demo_take_few_statements():
         sum("SAVEPOINT" not in query["sql"] for query in log.captured_queries) for log in (loaded, seeded)
     ]
     assert count[0] <= 41
-    assert count[1] <= 64
+    assert count[1] <= 65
 
 
 def test_a_township_with_people_is_not_seeded():

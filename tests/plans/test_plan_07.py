@@ -53,7 +53,10 @@ def test_the_third_tier_handles_what_it_finds_in_time(walk, manager, director):
 @pytest.mark.requirement("R45")
 def test_what_comes_from_above_begins_at_the_township_and_is_sent_down(walk, manager, director, town):
     row = walk.report(town, "environment_cleanup", walk.group, source="above", external_no="县交办3号")
-    assert (walk.read(town, row)["responsible"]["grid"], walk.step(town, row)) == (walk.town.pk, "handle_town")
+    assert (walk.read(town, row)["responsible"]["grid"], walk.step(town, row)) == (
+        walk.town.pk,
+        "handle_town",
+    )
     walk.act(town, row, "accept")
     walk.act(town, row, "dispatch", to={"grid": walk.group.code})
     walk.act(manager, row, "start")
@@ -72,7 +75,9 @@ def test_what_the_town_cannot_solve_is_referred_to_the_superior_network(walk, ma
     )
     walk.act(director, row, "escalate", reason="村里处理不了。")
     walk.act(town, row, "accept")
-    body = walk.refused(town, row, "refer_up", "invalid_arguments", "P7-D6", body="县生态环境局", reason="超权限")
+    body = walk.refused(
+        town, row, "refer_up", "invalid_arguments", "P7-D6", body="县生态环境局", reason="超权限"
+    )
     assert set(body["errors"]) == {"number"}
     walk.act(town, row, "refer_up", body="县生态环境局", reason="镇里解决不了。", number="〔2026〕8号")
     walk.act(town, row, "record_reply", reply="县里已派人处理。")

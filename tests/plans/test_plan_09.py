@@ -107,7 +107,14 @@ def test_the_village_assigns_to_its_members_or_corrects_itself(walk, member, hea
     walk.act(member, row, "submit_result", note="已清理。")
     walk.act(head, row, "verify")
     walk.finish(town, row)
-    assert walk.steps(head, row) == ["point_out", "assign_village", "correct", "correct", "recheck_village", "review"]
+    assert walk.steps(head, row) == [
+        "point_out",
+        "assign_village",
+        "correct",
+        "correct",
+        "recheck_village",
+        "review",
+    ]
 
 
 @pytest.mark.requirement("R76")
@@ -148,7 +155,9 @@ def test_disputes_and_hazards_are_recorded_too(walk, member, category):
 
 
 @pytest.mark.requirement("R75", "R76")
-def test_a_problem_is_taken_off_the_ledger_by_the_town_even_where_the_town_checked_it(walk, member, head, town):
+def test_a_problem_is_taken_off_the_ledger_by_the_town_even_where_the_town_checked_it(
+    walk, member, head, town
+):
     row = walk.report(member, "environment_problem", walk.group, escalate=True)
     walk.act(head, row, "accept")
     walk.act(head, row, "start")

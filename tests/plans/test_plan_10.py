@@ -74,7 +74,9 @@ def test_a_general_matter_is_handled_on_the_spot_and_filed(walk, representative,
 
 
 @pytest.mark.requirement("R47")
-def test_the_grid_head_handles_on_the_spot_what_he_finds_himself(walk, representative, cadre, committees, centre):
+def test_the_grid_head_handles_on_the_spot_what_he_finds_himself(
+    walk, representative, cadre, committees, centre
+):
     row = walk.report(cadre, "general", walk.deepest)
     assert walk.step(cadre, row) == "handle_area"
     walk.refused(representative, row, "settle", "forbidden", "P10-I1", note="办了")
@@ -298,7 +300,9 @@ def test_where_one_must_be_the_arrival_is_logged(walk, representative, centre, c
         else walk.by("村两委干部", walk.deepest.code[:15])
     )
     walk.act(checker, row, "verify")
-    rule = {"emergency": "P10-Q1", "neighbours": "P10-Q2", "misfortune": "P10-Q3", "request": "P10-Q4"}[category]
+    rule = {"emergency": "P10-Q1", "neighbours": "P10-Q2", "misfortune": "P10-Q3", "request": "P10-Q4"}[
+        category
+    ]
     walk.refused(user, row, "close", "arrive_required", rule)
     walk.act(representative, row, "arrive", note="到了。")
     first = {"emergency": "handle", "neighbours": "represent", "misfortune": "help", "request": "help"}

@@ -214,7 +214,9 @@ class Wandering:
         """The actions of steps beside the way that have their time and were not done in this matter."""
         done = set(done_steps(self.row))
         steps = [one for one in self.row.procedure.spec.steps if one.parallel and one.code not in done]
-        names = ([name for name in one.by if name in TRANSITIONS] for one in steps if done.issuperset(one.after))
+        names = (
+            [name for name in one.by if name in TRANSITIONS] for one in steps if done.issuperset(one.after)
+        )
         return [self.dice.choice(own) for own in names]
 
     def _fails(self, step: StepSpec) -> bool:
