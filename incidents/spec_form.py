@@ -145,7 +145,7 @@ class BeginForm(forms.Form):
 
     @property
     def data_of_spec(self) -> Mapping[str, Any]:
-        return self.base.data if self.base else {}
+        return self.base.spec.model_dump(mode="json", exclude_defaults=True) if self.base else {}
 
 
 def free_code(taken: Collection[str], stem: str) -> str:

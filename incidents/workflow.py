@@ -277,6 +277,12 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     "verify": ("verify", "send_back"),
 }
 
+
+def unread_rules(rules: Collection[str]) -> set[str]:
+    """Keys of `rules` that are no requirement and no action."""
+    return set(rules) - set(REQUIREMENTS) - set(TRANSITIONS)
+
+
 CODE = r"^[a-z_]{2,40}$"  # of a procedure and of a category
 
 
@@ -315,8 +321,7 @@ class ProcedureSpec(BaseModel):
         unnamed = set(self.words) - set(TRANSITIONS)
         if unnamed:
             raise ValueError(f"words of no action: {', '.join(sorted(unnamed))}")
-        unread = set(self.rules) - set(REQUIREMENTS) - set(TRANSITIONS)
-        if unread:
+        if unread := unread_rules(self.rules):
             raise ValueError(f"rules of no requirement and no action: {', '.join(sorted(unread))}")
         wrong = [f"step {code}: {what}" for code, what in problems(self.steps, STEP_ACTIONS)]
         if wrong:

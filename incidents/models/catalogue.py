@@ -12,13 +12,17 @@ from pydantic import ValidationError as SpecError
 from grids.models import Grid
 from incidents.enums import CategoryKind
 from incidents.querysets import CategoryQuerySet
-from incidents.workflow import ProcedureSpec
+from incidents.workflow import ProcedureSpec, unread_rules
 
 
 @lru_cache(maxsize=1024)
 def _spec(data: str) -> ProcedureSpec:
-    """Versions never change, and there are few: read once per process."""
-    return ProcedureSpec.model_validate_json(data)
+    """Versions never change, and there are few: read once per process. What an early one names in `rules` and nothing
+    reads is left out."""
+    said = json.loads(data)
+    for name in unread_rules(said.get("rules", {})):
+        del said["rules"][name]
+    return ProcedureSpec.model_validate(said)
 
 
 class Procedure(models.Model):
