@@ -290,8 +290,8 @@ class ProcedureSpec(BaseModel):
     """How one kind of matter goes, as data: what a plan (or a township's own copy of it) decides."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    # who receives a report; township: must-report matters; reporter: the unit of whoever reports it, so that what the
-    # township finds begins there
+    # who receives a report; township: must-report matters; reporter: the unit of whoever reports it, where a step is of its
+    # level, so that what the township finds begins there
     start: str = Field("own", pattern="^(own|village|township|reporter)$")
     helpers: tuple[Kind, ...] = ()  # levels told and kept in sight although they do not answer for it
     important: bool = False

@@ -201,6 +201,8 @@ def test_it_is_reported_upward_by_the_director_of_security_alone(walk, posted, d
     walk.act(director, row, "escalate", reason="调不成", papers=[walk.file(director, row)])
     assert walk.step(office, row) == "assign"
     assert walk.read(office, row)["important"] is True  # P3-M2: it must be reported at once
+    walk.refused(office, row, "settle", "important_not_settled", "P3-M2", note="电话里劝了")
+    walk.refused(posted, row, "close", "forbidden", "P3-C3")
 
 
 def test_a_vacant_post_holds_nothing_up(walk, posted, director, committees):

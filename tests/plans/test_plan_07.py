@@ -114,3 +114,13 @@ def test_what_is_not_done_well_goes_back_to_the_tier(walk, director, town):
     walk.act(director, row, "submit_result", note="已完成。")
     assert walk.act(town, row, "send_back", reason="照片看不清。")["responsible"]["grid"] == walk.village.code
     walk.act(director, row, "submit_result", note="补了照片。")
+
+
+def test_hard_matters_are_settled_together(walk, manager, director, town):
+    """P7-C2: joint meetings; P7-C1: what is sent down is taken on in time."""
+    row = walk.report(manager, "safety", walk.group)
+    walk.refused(town, row, "accept", "forbidden", "P7-C1")
+    walk.refused(manager, row, "whistle", "forbidden", "P7-C2", assisting=[walk.department("派出所")])
+    walk.act(manager, row, "accept")
+    walk.act(manager, row, "assist", assisting=[walk.department("派出所")])
+    walk.refused(manager, row, "settle", "assisting_open", "P7-C2", note="好了")
