@@ -78,6 +78,7 @@ ARGUMENT_WORDS: Mapping[str, Any] = {
     "deadline": gettext_lazy("Deadline"),
     "files": gettext_lazy("Photos and files"),
     "note": gettext_lazy("Note"),
+    "number": gettext_lazy("Its reference"),
     "trend_forecast": gettext_lazy("How it may develop"),
     "occurred_at": gettext_lazy("When it happened"),
     "address": gettext_lazy("Place"),
@@ -155,7 +156,7 @@ class BeginForm(forms.Form):
 
     @property
     def data_of_spec(self) -> Mapping[str, Any]:
-        return self.base.data if self.base else {}
+        return self.base.spec.model_dump(mode="json", exclude_defaults=True) if self.base else {}
 
 
 def clause_field(township_code: str | None, initial: str = "") -> forms.ChoiceField:

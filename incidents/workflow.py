@@ -261,6 +261,28 @@ LIMIT_KEYS = (
 STEP_ACTIONS: Mapping[str, tuple[str, ...]] = {**ARGUMENTS, REPORT: OF_REPORT}
 
 
+# What a procedure may name a rule for beside its actions, and the actions that are refused with it where no step and no
+# rule of their own names them.
+REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
+    "approval": ("review", "approve", "disapprove"),
+    "assisting": ("assist", "whistle", "submit_assist"),
+    "extension": ("request_extension", "decide_extension"),
+    "feedback": ("feed_back",),
+    "important": (),
+    "level_by_level": ("escalate",),
+    "refusal": ("refuse", "rule_refusal"),
+    "return_visit": ("return_visit",),
+    "supervision": ("supervise", "reply_supervision"),
+    "suspend": ("suspend",),
+    "verify": ("verify", "send_back"),
+}
+
+
+def unread_rules(rules: Collection[str]) -> set[str]:
+    """Keys of `rules` that are no requirement and no action."""
+    return set(rules) - set(REQUIREMENTS) - set(TRANSITIONS)
+
+
 CODE = r"^[a-z_]{2,40}$"  # of a procedure and of a category
 # As context of reading a spec: it passed the checks of its day, and what runs by it is not stopped by a later one.
 PUBLISHED = object()
@@ -270,8 +292,8 @@ class ProcedureSpec(BaseModel):
     """How one kind of matter goes, as data: what a plan (or a township's own copy of it) decides."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    # who receives a report; township: must-report matters; reporter: the unit of whoever reports it, so that what the
-    # township finds begins there
+    # who receives a report; township: must-report matters; reporter: the unit of whoever reports it, where a step is of its
+    # level, so that what the township finds begins there
     start: str = Field("own", pattern="^(own|village|township|reporter)$")
     helpers: tuple[Kind, ...] = ()  # levels told and kept in sight although they do not answer for it
     important: bool = False
@@ -290,7 +312,7 @@ class ProcedureSpec(BaseModel):
     limits: Mapping[str, LimitSpec] = Field(default_factory=dict)
     rules: Mapping[str, str] = Field(
         default_factory=dict
-    )  # requirement -> rule id: {"return_visit": "P6-C1"}
+    )  # requirement or action -> rule id: {"return_visit": "P6-C1", "hand_over": "P4-C9"}
 
     @model_validator(mode="after")
     def _known_limits(self, info: ValidationInfo) -> ProcedureSpec:
@@ -302,6 +324,8 @@ class ProcedureSpec(BaseModel):
         unnamed = set(self.words) - set(TRANSITIONS)
         if unnamed:
             raise ValueError(f"words of no action: {', '.join(sorted(unnamed))}")
+        if unread := unread_rules(self.rules):
+            raise ValueError(f"rules of no requirement and no action: {', '.join(sorted(unread))}")
         wrong = [f"step {code}: {what}" for code, what in problems(self.steps, STEP_ACTIONS)]
         if wrong:
             raise ValueError("; ".join(wrong))
@@ -309,7 +333,10 @@ class ProcedureSpec(BaseModel):
 
     def receiver(self, place: str, *, village: str, stood: str = "") -> str:
         """The code of the grid that receives a report about a place. `village`: the place's, if it has one; `stood`: where
-        on the line of the place the reporter works, if anywhere there."""
+        on the line of the place the reporter works, if anywhere there; where no step is of that level, it does not begin
+        there."""
+        if stood and self.steps and not at_levels(self.steps, (level_of(stood),)):
+            stood = ""
         first = {"township": place[:9], "village": village, "reporter": stood}.get(self.start)
         return first or place
 
@@ -326,6 +353,11 @@ class ProcedureSpec(BaseModel):
         """What was done, as the verb of its sentence: the plan's own word, else ours."""
         move = TRANSITIONS.get(action)
         return self.words.get(action) or str(move.done if move else OTHER_ROWS.get(action, action))
+
+    def rule_for(self, action: str) -> str:
+        """The rule behind an action as such: its own, else that of the requirement which it answers; empty: none."""
+        names = [action, *(name for name, actions in REQUIREMENTS.items() if action in actions)]
+        return next((self.rules[name] for name in names if name in self.rules), "")
 
     def limit_for(self, purpose: str, unit: str, *, dispatched: bool = False) -> Limit | None:
         """The limit of a stage: of the steps that the unit takes, else of its kind; `unit` is a level or `department`.

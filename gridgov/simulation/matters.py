@@ -105,6 +105,7 @@ BY_KIND: Mapping[str, Sequence[Matter]] = {
 }
 OTHERS = 5.0  # share of a category that is not named above
 SUPERIOR = "县（区）有关部门"
+REFERENCE = "报告第1号"
 REPLIED = "已由上级部门协调解决。"
 ASSISTED = "已到场配合，任务完成。"
 TREND = "双方情绪较激动，可能有多人到场，已派人稳住。"

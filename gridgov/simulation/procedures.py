@@ -51,7 +51,8 @@ def way_of(incident: Incident, people: People, dice: random.Random, wanted: Way)
         return beside
     if wanted.action == "close":
         found = (_by_whom(incident, people, one.action) for one in owed_before_closing(incident))
-        return next(filter(None, found), None) or _completed(incident, people, wanted)
+        own = next(filter(None, found), None) or _completed(incident, people, wanted)
+        return own or _by_whom(incident, people, "close")
     failing = _passed_on(incident, people, dice)
     if failing is not None:
         return failing
@@ -208,6 +209,7 @@ def _word(incident: Incident, people: People, user: User, name: str, given: Mapp
         "note": matters.ANY[0].result,
         "reason": matters.PASSED_UP[0],
         "body": matters.SUPERIOR,
+        "number": matters.REFERENCE,
         "deadline": clock.now() + timedelta(days=20),
         "happened": True,
         "solved": True,

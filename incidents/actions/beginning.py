@@ -12,7 +12,7 @@ from grids.enums import Kind
 from grids.querysets import lineage
 from incidents.models import Incident, Requester
 from incidents.models.incident import TREND_FORECAST
-from incidents.steps import REPORT, StepSpec, digits, naming, place_at, stood_in
+from incidents.steps import REPORT, StepSpec, beside, digits, naming, place_at, stood_in
 from members.enums import RoleCode
 from members.models import Appointment
 from members.querysets import standing_of
@@ -22,7 +22,8 @@ def stood_at(incident: Incident, reporter: Any) -> str:
     """Where on the line of the place the reporter works, the nearest first; empty: nowhere there, or the procedure does not
     ask."""
     spec = incident.procedure.spec
-    if spec.start != "reporter" and not naming(spec.steps, REPORT) and incident.category.for_grids:
+    reports = any(REPORT in step.by for step in spec.steps)
+    if spec.start != "reporter" and not reports and incident.category.for_grids:
         return ""
     return stood_in(standing_of(reporter).units, str(incident.grid_id))
 
@@ -58,11 +59,13 @@ def leaders_told(incident: Incident) -> list[Appointment]:
 
 
 def step_of_report(incident: Incident, stood: str) -> dict[str, str]:
-    """Which step the report is, as its row in the history names it: that of the level at which the reporter stands. Whoever
-    stands above them all has taken none of them."""
-    place = str(incident.grid_id)
-    steps = naming(incident.procedure.spec.steps, REPORT)
-    own = [step for step in steps if place_at(step.level, place) == (stood or place)]
+    """Which step the report is, as its row in the history names it: that of the level at which the reporter stands, in turn
+    or beside. Whoever stands above them all has taken none of them."""
+    place, every = str(incident.grid_id), incident.procedure.spec.steps
+    steps = naming(every, REPORT)
+    own = [
+        step for step in (*steps, *beside(every, REPORT)) if place_at(step.level, place) == (stood or place)
+    ]
     if stood and not own:
         steps = [step for step in steps if (digits(step.level) or 0) <= len(stood)]
     found = next(iter(own or steps), None)

@@ -298,7 +298,8 @@ def _refused_by_place(incident: Incident, action: str) -> DomainError | None:
 
 def _important_not_settled(incident: Incident) -> Invalid:
     text = _("An important matter is not settled on the spot; it needs its verification and return visit.")
-    return Invalid(text, code="important_not_settled", rule=rule_of(incident, "return_visit"))
+    rule = rule_of(incident, "return_visit") or rule_of(incident, "important")
+    return Invalid(text, code="important_not_settled", rule=rule)
 
 
 def owed_before_closing(incident: Incident) -> list[Owed]:

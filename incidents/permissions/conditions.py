@@ -19,7 +19,14 @@ from grids.models import Grid
 from grids.querysets import holds
 from incidents.enums import AssistKind
 from incidents.models import AssistTask, Incident, Transition
-from incidents.permissions.steps import DEEPER, left_out, rule_of, step_rule, still_beside
+from incidents.permissions.steps import (
+    DEEPER,
+    left_out,
+    rule_of,
+    rule_of_action,
+    step_rule,
+    still_beside,
+)
 from incidents.steps import StepSpec
 from incidents.workflow import TRANSITIONS
 from members.querysets import standing_of
@@ -161,7 +168,8 @@ def _may_refer(_user: User, incident: Incident) -> DomainError | None:
     if incident.unit_code == incident.township_code:
         return None
     text = _("Only the township refers to a superior body; pass it up to the township first.")
-    return Conflict(text, code="not_at_township", rule=rule_of(incident, "level_by_level"))
+    rule = rule_of(incident, "level_by_level") or rule_of_action(incident, "refer_up")
+    return Conflict(text, code="not_at_township", rule=rule)
 
 
 def _may_ask_extension(_user: User, incident: Incident) -> DomainError | None:
@@ -186,13 +194,21 @@ def _may_decide_extension(_user: User, incident: Incident) -> DomainError | None
 
 def _may_list(_user: User, incident: Incident) -> DomainError | None:
     if incident.is_listed:
-        return Conflict(_("It is on the rectification list already."), code="listed_already")
+        return Conflict(
+            _("It is on the rectification list already."),
+            code="listed_already",
+            rule=rule_of_action(incident, "list_for_rectification"),
+        )
     return None
 
 
 def _may_unlist(_user: User, incident: Incident) -> DomainError | None:
     if not incident.is_listed:
-        return Conflict(_("It is not on the rectification list."), code="not_listed")
+        return Conflict(
+            _("It is not on the rectification list."),
+            code="not_listed",
+            rule=rule_of_action(incident, "list_for_rectification"),
+        )
     return None
 
 

@@ -385,11 +385,13 @@ def left_out(incident: Incident, to: str) -> StepSpec | None:
 
 
 def rule_of_action(incident: Incident, action: str) -> dict[str, str] | None:
-    """The clause of the step that the action takes where the matter is now, else of the step there, else anywhere."""
-    steps = incident.procedure.spec.steps
+    """The clause of the step that the action takes where the matter is now, else of the step there, else anywhere; where no
+    step names the action, the procedure's own for it."""
+    spec = incident.procedure.spec
+    steps = spec.steps
     named = naming(steps, action)
     if not named:
-        return None
+        return clause_of(incident, spec.rule_for(action))
     here = _here(incident)
     there = at_levels(steps, here) if action in MAIN else []
     own = [step for step in named if step.level in here] or there or named
@@ -470,9 +472,15 @@ def current_step(incident: Incident) -> StepSpec | None:
     if len(possible) > 1:
         done = done_steps(incident)
 
-    def later(step: StepSpec) -> tuple[bool, bool]:
-        """What is only for the failure of another waits behind it, what was done behind what was not."""
-        return any(other.on_failure == step.code for other in possible), _is_done(incident, step, done)
+    here = _here(incident)
+    taken_here = {action for step in possible if step.level in here for action in step.by}
+
+    def later(step: StepSpec) -> tuple[bool, bool, bool]:
+        """What is only for the failure of another waits behind it, what another level does behind the same where the matter
+        is, what was done behind what was not."""
+        elsewhere = step.level not in here and not taken_here.isdisjoint(step.by)
+        failing = any(other.on_failure == step.code for other in possible)
+        return failing, elsewhere, _is_done(incident, step, done)
 
     return min(possible, key=later, default=None)
 

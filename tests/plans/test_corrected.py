@@ -70,6 +70,7 @@ def test_what_turns_out_to_be_a_major_dispute_goes_the_way_of_major_ones(walk, p
     walk.act(walk.officer("派出所"), row, "submit_assist", note="已配合。")
     walk.act(office, row, "submit_result", note="双方达成协议。")
     walk.act(walk.by("乡综治委工作人员"), row, "verify")
+    walk.act(office, row, "arrive")
     walk.finish(office, row)
-    steps = ["report_first", "step_in", "coordinate", "settle_jointly", "settle_jointly"]
+    steps = ["report_first", "step_in", "coordinate", "settle_jointly", "settle_jointly", "send_people"]
     assert walk.steps(office, row) == steps

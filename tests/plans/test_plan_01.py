@@ -43,6 +43,10 @@ def test_what_the_unit_cannot_settle_the_three_offices_mediate_jointly(walk, gua
     walk.refused(office, row, "start", "not_in_procedure", "P1-C1")
     body = walk.refused(office, row, "dispatch", "invalid_arguments", "P1-C1", to=walk.department("司法所"))
     assert set(body["errors"]) == {"assisting"}
+    village = {"to": {"grid": walk.village.code}, "assisting": [walk.department("派出所")]}
+    walk.refused(
+        office, row, "dispatch", "wrong_target", "P1-D6", **village
+    )  # to the offices, not to a village
     walk.act(office, row, "dispatch", to=walk.department("司法所"), assisting=[walk.department("派出所")])
     justice, police = walk.officer("司法所"), walk.officer("派出所")
     assert walk.step(justice, row) == "mediate_jointly"
@@ -50,11 +54,20 @@ def test_what_the_unit_cannot_settle_the_three_offices_mediate_jointly(walk, gua
     walk.act(justice, row, "start")
     walk.act(justice, row, "submit_result", note="签了协议。")
     walk.act(office, row, "verify")
-    walk.refused(office, row, "close", "submit_assist_required", None)
+    walk.refused(office, row, "close", "submit_assist_required", "P1-C1")
     walk.act(police, row, "submit_assist", note="已到场。")
     assert AssistTask.objects.get(incident=row).done_at
     walk.finish(office, row)
     assert walk.steps(office, row) == ["find", "call_offices", "mediate_jointly", "mediate_jointly"]
+
+
+@pytest.mark.parametrize("title", ["村委会主任", "村“一把手”"])
+def test_both_leaders_of_the_village_settle_early(walk, guard, title):
+    row = walk.report(guard, "dispute", walk.village)
+    walk.refused(guard, row, "settle", "not_this_post", "P1-I1", note="劝了")
+    leader = walk.by(title, walk.village)
+    assert walk.act(leader, row, "settle", note="当天说和。")["status"] == "closed"
+    assert walk.steps(leader, row) == ["find", "settle_early"]
 
 
 def test_a_hard_problem_is_listed_studied_solved_and_overseen(walk, guard, head, office):
@@ -78,6 +91,8 @@ def test_a_problem_long_unsolved_is_listed(walk, guard, head, office):
     row = walk.report(guard, "border_area", walk.village)
     walk.act(head, row, "accept")
     assert walk.act(office, row, "list_for_rectification", reason="久拖未决，挂账。")["is_listed"]
+    walk.refused(office, row, "list_for_rectification", "listed_already", "P1-I2", reason="再挂一次")
+    walk.refused(guard, row, "list_for_rectification", "forbidden", "P1-I2", reason="挂账")
 
 
 @pytest.mark.requirement("R7")

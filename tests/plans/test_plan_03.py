@@ -201,6 +201,8 @@ def test_it_is_reported_upward_by_the_director_of_security_alone(walk, posted, d
     walk.act(director, row, "escalate", reason="调不成", papers=[walk.file(director, row)])
     assert walk.step(office, row) == "assign"
     assert walk.read(office, row)["important"] is True  # P3-M2: it must be reported at once
+    walk.refused(office, row, "settle", "important_not_settled", "P3-M2", note="电话里劝了")
+    walk.refused(posted, row, "close", "forbidden", "P3-C3")
 
 
 def test_a_vacant_post_holds_nothing_up(walk, posted, director, committees):
@@ -341,6 +343,8 @@ def test_a_major_dispute_is_reported_with_its_forecast_and_handled_at_once(walk,
         walk.act(walk.officer(name), row, "submit_assist", note="已配合。")
     walk.act(office, row, "submit_result", note="双方达成协议。")
     walk.act(walk.by("乡综治委工作人员"), row, "verify")
+    walk.refused(office, row, "close", "arrive_required", "P3-D9")  # the village went, the township did not
+    walk.act(office, row, "arrive", note="乡里两人到场。")
     walk.finish(office, row)
     assert walk.steps(office, row) == [
         "report_first",
@@ -348,6 +352,7 @@ def test_a_major_dispute_is_reported_with_its_forecast_and_handled_at_once(walk,
         "coordinate",
         "settle_jointly",
         "settle_jointly",
+        "send_people",
     ]
 
 
@@ -404,6 +409,8 @@ def test_a_major_dispute_is_not_closed_before_somebody_went_there(walk, posted, 
     walk.act(posted, row, "arrive")  # the group is not the village: noted, but not the step
     walk.refused(office, row, "close", "arrive_required", "P3-I2")
     walk.act(director, row, "arrive")
+    walk.refused(office, row, "close", "arrive_required", "P3-D9")
+    walk.act(office, row, "arrive")
     walk.finish(office, row)
 
 

@@ -3,8 +3,9 @@
 import pytest
 
 from incidents.actions import answer_feedback
+from incidents.beside import owed_beside
 from incidents.models import FeedbackRequest, Incident, Part
-from tests.plans.walking import ASKED, Walk
+from tests.plans.walking import ASKED, LATER, Walk
 
 pytestmark = pytest.mark.django_db
 TOLD = {"note": "已当面告知结果。", "channel": "in_person"}
@@ -81,10 +82,14 @@ def test_an_emergency_goes_straight_to_the_centre_and_the_member_tracks_it(walk,
     helpers = Part.objects.filter(incident=row, role="helper").values_list("member", flat=True)
     assert station.member.pk in helpers
     walk.refused(member, row, "accept", "forbidden", None)
+    walk.act(
+        member, row, "add_note", note="已看到，正在赶去。"
+    )  # before it is handled nothing is followed up
     walk.act(centre, row, "accept")
     walk.act(centre, row, "start")
     walk.act(centre, row, "submit_result", note="已处置。")
     walk.act(walk.by("镇网格中心工作人员"), row, "verify")
+    assert [(str(one.incident.pk), one.step.code) for one in owed_beside(member)] == [(row, "track")]
     walk.refused(centre, row, "close", "arrive_required", "P4-I3")
     walk.act(station, row, "add_note", note="村里也看了。")  # not the member: noted, but not the step
     walk.refused(centre, row, "close", "arrive_required", "P4-I3")
@@ -135,7 +140,7 @@ def test_approval_is_accepted_reviewed_approved_and_delivered_by_the_member(
     walk.refused(member, row, "close", "feed_back_required", "P4-I4")
     walk.act(member, row, "feed_back", **TOLD)
     walk.finish(member, row)
-    assert walk.steps(member, row) == ["take_in", "review", "approve", "deliver"]
+    assert walk.steps(member, row) == ["hold", "take_in", "review", "approve", "deliver"]
 
 
 @pytest.mark.requirement("R50")
@@ -204,3 +209,19 @@ def test_a_village_reporting_itself_delivers_itself(walk, station, office, leade
     walk.act(leader, row, "approve")
     walk.act(station, row, "feed_back", **TOLD)
     walk.finish(station, row)
+
+
+def test_general_rules_stand_behind_what_they_forbid(walk, member, station, centre):
+    """P4-C4 to P4-C9, by hand from section 4.3."""
+    row = walk.report(member, "general", walk.group)
+    walk.act(member, row, "accept")
+    to = {"grid": walk.groups[1].code}
+    walk.refused(member, row, "hand_over", "forbidden", "P4-C9", to=to, reason="在隔壁片区")
+    walk.refused(member, row, "reject", "forbidden", "P4-C6", reason="不归我管")
+    walk.refused(member, row, "supervise", "forbidden", "P4-C8", level="yellow", note="催办")
+    walk.refused(member, row, "mark_accountable", "forbidden", "P4-C4", about="网格员", reason="拖延")
+    walk.act(member, row, "request_extension", until=LATER, reason="还要两天")
+    walk.refused(member, row, "request_extension", "extension_open", "P4-C5", until=LATER, reason="还要两天")
+    walk.act(member, row, "start")
+    walk.act(member, row, "submit_result", note="已清理。")
+    walk.refused(member, row, "verify", "forbidden", "P4-C2")

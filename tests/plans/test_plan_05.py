@@ -79,3 +79,21 @@ def test_what_the_township_sends_down_is_done_there(walk, member, station, towns
     walk.act(member, row, "submit_result", note="已办好。")
     walk.act(township, row, "verify")
     walk.finish(township, row)
+
+
+def test_the_member_acts_for_residents_and_passes_on_what_he_cannot_do(walk, member, station, township):
+    """P5-D15: a duty of the member, not of the station."""
+    row = walk.report(member, "agency_service", walk.group)
+    assert walk.step(member, row) == "act_for"
+    walk.refused(station, row, "settle", "forbidden", "P5-D15", note="办了")
+    assert walk.act(member, row, "settle", note="已代缴医保。")["status"] == "closed"
+    assert walk.steps(member, row) == ["act_for"]
+    row = walk.report(member, "agency_service", walk.group)
+    walk.act(member, row, "accept")
+    walk.act(member, row, "start")
+    walk.act(member, row, "escalate", reason="需要盖村里的章。")
+    walk.act(station, row, "accept")
+    walk.act(station, row, "start")
+    walk.act(station, row, "escalate", reason="需要乡镇办理。")
+    assert walk.step(township, row) == "handle"
+    assert walk.steps(township, row) == ["act_for", "station", "sort"]

@@ -58,7 +58,7 @@ def test_what_is_hard_goes_up_level_by_level_and_comes_back_as_an_answer(
     walk, member, secretary, office, category
 ):
     row = walk.report(member, category, walk.group, requester=ASKED)
-    walk.refused(secretary, row, "escalate", "forbidden", None, reason="越级")
+    walk.refused(secretary, row, "escalate", "forbidden", "P6-C3", reason="越级")
     walk.act(member, row, "escalate", reason="需要村里协调。")
     assert walk.step(secretary, row) == "handle_village"
     walk.act(secretary, row, "escalate", reason="需要镇里协调。")

@@ -77,9 +77,26 @@ def test_what_is_found_is_corrected_and_checked_by_the_level_above(walk, member,
     walk.act(member, row, "accept")
     walk.act(member, row, "start")
     walk.act(member, row, "submit_result", note="已清理。")
+    assert walk.step(head, row) == "recheck_village"
+    walk.refused(member, row, "verify", "forbidden", "P8-D12")  # the village checks, so the rule is its own
     walk.act(head, row, "verify")
     walk.finish(member, row)  # nobody assigned it, so nobody follows it up
-    assert walk.steps(head, row) == ["correct_own", "correct_own", "recheck"]
+    assert walk.steps(head, row) == ["correct_own", "correct_own", "recheck_village"]
+
+
+@pytest.mark.requirement("R76")
+def test_what_the_village_corrects_itself_the_township_checks(walk, member, head, town):
+    row = walk.report(member, "litter", walk.group, escalate=True)
+    walk.act(head, row, "accept")
+    walk.act(head, row, "start")
+    walk.act(head, row, "submit_result", note="村里清理了。")
+    assert walk.step(town, row) == "recheck"
+    walk.refused(head, row, "verify", "forbidden", "P8-D5")
+    walk.act(town, row, "send_back", reason="路边还有。")
+    walk.act(head, row, "submit_result", note="已全部清理。")
+    assert walk.step(town, row) == "recheck"
+    walk.act(town, row, "verify")
+    walk.finish(head, row)
 
 
 @pytest.mark.requirement("R76")
@@ -92,7 +109,7 @@ def test_the_village_assigns_to_its_members_or_corrects_itself(walk, member, hea
     walk.act(member, row, "submit_result", note="已清理。")
     walk.act(head, row, "verify")
     walk.finish(head, row)
-    assert walk.steps(head, row) == ["assign_village", "correct", "correct", "recheck"]
+    assert walk.steps(head, row) == ["assign_village", "correct", "correct", "recheck_village"]
 
 
 @pytest.mark.requirement("R76")
@@ -130,7 +147,7 @@ def test_what_the_village_finds_begins_there(walk, member, head):
     walk.act(member, row, "submit_result", note="已清理。")
     walk.act(head, row, "verify")
     walk.finish(head, row)
-    assert walk.steps(head, row) == ["assign_village", "correct", "correct", "recheck"]
+    assert walk.steps(head, row) == ["assign_village", "correct", "correct", "recheck_village"]
 
 
 @pytest.mark.requirement("R80")

@@ -74,24 +74,31 @@ def test_a_problem_assigned_from_above_is_corrected_followed_and_checked_again(w
         "correct",
         "recheck",
         "track",
+        "review",
     ]
 
 
 @pytest.mark.requirement("R76")
-def test_what_is_found_is_corrected_and_checked_by_the_level_above(walk, member, head):
+def test_what_is_found_is_corrected_and_checked_by_the_level_above(walk, member, head, town):
     row = walk.report(member, "environment_problem", walk.group)
     assert walk.step(member, row) == "correct_own"
     walk.refused(member, row, "settle", "not_in_procedure", "P9-D20", note="清了")
     walk.act(member, row, "accept")
     walk.act(member, row, "start")
     walk.act(member, row, "submit_result", note="已清理。")
+    assert walk.step(head, row) == "recheck_village"
+    walk.refused(member, row, "verify", "forbidden", "P9-D17")  # the village checks, so the rule is its own
     walk.act(head, row, "verify")
-    walk.finish(member, row)  # nobody assigned it, so nobody follows it up
-    assert walk.steps(head, row) == ["point_out", "correct_own", "correct_own", "recheck"]
+    for user in (member, head):  # the town sees each problem end
+        walk.refused(user, row, "close", "not_this_actor", "P9-C1")
+    assert walk.read(town, row)["responsible"]["grid"] == walk.town.pk
+    assert walk.step(town, row) == "review"
+    walk.finish(town, row)  # nobody assigned it, so nobody follows it up
+    assert walk.steps(head, row) == ["point_out", "correct_own", "correct_own", "recheck_village", "review"]
 
 
 @pytest.mark.requirement("R76")
-def test_the_village_assigns_to_its_members_or_corrects_itself(walk, member, head):
+def test_the_village_assigns_to_its_members_or_corrects_itself(walk, member, head, town):
     row = walk.report(member, "environment_problem", walk.group, escalate=True)
     walk.act(head, row, "accept")
     walk.refused(head, row, "settle", "not_in_procedure", "P9-D17", note="清了")
@@ -99,8 +106,15 @@ def test_the_village_assigns_to_its_members_or_corrects_itself(walk, member, hea
     walk.act(member, row, "start")
     walk.act(member, row, "submit_result", note="已清理。")
     walk.act(head, row, "verify")
-    walk.finish(head, row)
-    assert walk.steps(head, row) == ["point_out", "assign_village", "correct", "correct", "recheck"]
+    walk.finish(town, row)
+    assert walk.steps(head, row) == [
+        "point_out",
+        "assign_village",
+        "correct",
+        "correct",
+        "recheck_village",
+        "review",
+    ]
 
 
 @pytest.mark.requirement("R76")
@@ -121,7 +135,7 @@ def test_what_is_assigned_below_the_whole_town_is_followed_up_by_the_village(wal
 
 
 @pytest.mark.requirement("R76")
-def test_what_the_village_finds_begins_there(walk, member, head):
+def test_what_the_village_finds_begins_there(walk, member, head, town):
     row = walk.report(head, "environment_problem", walk.group, source="patrol")
     assert walk.read(head, row)["responsible"]["grid"] == walk.village.pk
     walk.act(head, row, "accept")
@@ -129,8 +143,8 @@ def test_what_the_village_finds_begins_there(walk, member, head):
     walk.act(member, row, "start")
     walk.act(member, row, "submit_result", note="已清理。")
     walk.act(head, row, "verify")
-    walk.finish(head, row)
-    assert walk.steps(head, row) == ["assign_village", "correct", "correct", "recheck"]
+    walk.finish(town, row)
+    assert walk.steps(head, row) == ["assign_village", "correct", "correct", "recheck_village", "review"]
 
 
 @pytest.mark.requirement("R80")
@@ -138,3 +152,19 @@ def test_what_the_village_finds_begins_there(walk, member, head):
 def test_disputes_and_hazards_are_recorded_too(walk, member, category):
     row = walk.report(member, category, walk.group)
     assert walk.act(member, row, "settle", note="已劝解。")["status"] == "closed"
+
+
+@pytest.mark.requirement("R75", "R76")
+def test_a_problem_is_taken_off_the_ledger_by_the_town_even_where_the_town_checked_it(
+    walk, member, head, town
+):
+    row = walk.report(member, "environment_problem", walk.group, escalate=True)
+    walk.act(head, row, "accept")
+    walk.act(head, row, "start")
+    walk.act(head, row, "submit_result", note="村里清理了。")
+    assert walk.step(town, row) == "recheck"
+    walk.refused(head, row, "verify", "forbidden", "P9-D14")
+    walk.act(town, row, "verify")
+    walk.refused(head, row, "close", "not_this_actor", "P9-C1")
+    walk.finish(town, row)
+    assert walk.steps(town, row)[-2:] == ["recheck", "review"]

@@ -73,6 +73,20 @@ def test_a_general_matter_is_handled_on_the_spot_and_filed(walk, representative,
     assert walk.steps(cadre, row) == ["handle_area"]
 
 
+@pytest.mark.requirement("R47")
+def test_the_grid_head_handles_on_the_spot_what_he_finds_himself(
+    walk, representative, cadre, committees, centre
+):
+    row = walk.report(cadre, "general", walk.deepest)
+    assert walk.step(cadre, row) == "handle_area"
+    walk.refused(representative, row, "settle", "forbidden", "P10-I1", note="办了")
+    assert walk.act(cadre, row, "settle", note="当场办好，已存档。")["status"] == "closed"
+    for user in (committees, centre):  # the plan has no step for them: it is for those on the spot
+        row = walk.report(user, "general", walk.deepest)
+        assert walk.step(representative, row) == "handle"
+    walk.refused(cadre, row, "settle", "forbidden", "P10-C1", note="办了")
+
+
 @pytest.mark.requirement("R51")
 @pytest.mark.parametrize("category", ["coordination", "approval"])
 def test_coordination_and_approval_go_to_the_centre(walk, representative, centre, category):
@@ -213,11 +227,16 @@ def test_a_major_event_reaches_village_and_township_at_once(walk, representative
 
 
 @pytest.mark.requirement("R64")
-def test_a_cadre_who_reports_a_major_event_has_not_reported_as_the_representative(walk, cadre, committees):
+def test_a_cadre_who_reports_a_major_event_has_not_reported_as_the_representative(
+    walk, cadre, committees, centre
+):
     row = walk.report(cadre, "major_event", walk.deepest)
-    assert walk.steps(committees, row) == []
-    walk.act(cadre, row, "add_note", note="同时报村两委和乡里。")
+    assert walk.read(centre, row)["responsible"]["grid"] == walk.town.pk
     assert walk.steps(committees, row) == ["cadre_report"]
+    (first,) = walk.history(committees, row)
+    assert (first["action"], first["step"]["code"]) == ("report", "cadre_report")
+    row = walk.report(centre, "major_event", walk.deepest)  # by telephone: neither of the two has reported
+    assert walk.steps(committees, row) == []
 
 
 @pytest.mark.requirement("R71")
@@ -281,10 +300,15 @@ def test_where_one_must_be_the_arrival_is_logged(walk, representative, centre, c
         else walk.by("村两委干部", walk.deepest.code[:15])
     )
     walk.act(checker, row, "verify")
-    rule = "P10-Q1" if category == "emergency" else "P10-D15"
+    rule = {"emergency": "P10-Q1", "neighbours": "P10-Q2", "misfortune": "P10-Q3", "request": "P10-Q4"}[
+        category
+    ]
     walk.refused(user, row, "close", "arrive_required", rule)
     walk.act(representative, row, "arrive", note="到了。")
-    assert at["step"]["code"] in {"handle", "represent"}
+    first = {"emergency": "handle", "neighbours": "represent", "misfortune": "help", "request": "help"}
+    assert at["step"]["code"] == first[category]
+    said = [one["label"] for one in walk.history(user, row)]
+    assert ("开始调处" in said, "结案" in said) == (category == "neighbours", False)
     walk.finish(user, row)
     log = [one for one in walk.history(representative, row) if one["action"] == "arrive"]
     assert [(one["step"]["code"], bool(one["happened_at"])) for one in log] == [("be_there", True)]

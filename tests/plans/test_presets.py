@@ -22,6 +22,8 @@ from incidents.actions import perform, report
 from incidents.enums import Status
 from incidents.loop_check import breaches
 from incidents.models import Category, Incident, Procedure
+from incidents.steps import naming
+from incidents.workflow import REQUIREMENTS, ProcedureSpec
 from members.models import Appointment, Department, Duty, Post, Role
 
 pytestmark = pytest.mark.django_db
@@ -204,6 +206,41 @@ def test_a_demo_place_is_there_for_every_plan():
     assert shipped_places() == list(PLANS)
 
 
+# Posts that a plan has beside those who handle and answer for it: (title, depth). By hand, from the reading of the plans.
+BESIDE = {
+    1: {("村“一把手”", 1)},
+    3: {("治安联户长", 2), ("纠纷信息员", 2)},
+    4: {("网格长", 2), ("网格信息员", 2), ("义务信息员、监督员", 2)},
+    6: {("包村领导", 1), ("网格信息员", 2), ("义务信息员、监督员", 2)},
+    9: {("包村领导（分网格长）", 1), ("包社干部", 2), ("网格联络员", 2), ("总联络员", 0), ("总联络员", 2)},
+    10: {("组长（分管领导）", 1), ("驻村干部", 1), ("党小组长", 2)},
+}
+
+
+@pytest.mark.requirement("R33", "R34", "R36")
+@pytest.mark.parametrize("number", BESIDE)
+def test_the_tiers_bring_the_posts_that_the_plan_has_beside(number):
+    made = {(post.title, tier.depth) for tier in loader.preset(number).tiers for post in tier.posts}
+    assert BESIDE[number] <= made
+
+
+# Where the plan has a rule in more places than one. By hand.
+PLACES = {
+    "P7-I1": "第三部分（一）、第三部分（二）、第三部分（三）",
+    "P7-I2": "第三部分（一）第3项、第三部分（二）第2项、第三部分（三）第2项",
+    "P10-I3": "第六部分（一）、第六部分（二）、第六部分（三）",
+    "P4-D10": "第四部分（二）、第五部分（二）、第五部分（三）",
+    "P4-V2": "第五部分（四）、第六部分（三）第4项、第七部分（三）",
+}
+
+
+@pytest.mark.parametrize("rule", PLACES)
+def test_a_clause_names_every_place_of_its_rule(rule):
+    plan = loader.preset(int(rule[1:].partition("-")[0]))
+    (found,) = [one for one in plan.rules if one.id == rule]
+    assert found.clause(plan.title) == f"《{plan.title}》{PLACES[rule]}"
+
+
 def test_departments_of_the_plan_come_with_it_and_stay_given_up():
     town = small(1)
     made = Department.objects.filter(township=town.grid)
@@ -261,6 +298,51 @@ def test_a_plan_that_does_not_exist_is_refused_by_the_command():
     small(1)
     with pytest.raises(CommandError, match="11"):
         call_command("load_plan", "11", township=TOWN)
+
+
+@pytest.mark.parametrize("number", PLANS)
+def test_every_rule_of_a_procedure_is_read_somewhere(number):
+    """A step that names the action has a rule of its own."""
+    dead = {
+        (procedure.code, name)
+        for procedure in loader.preset(number).procedures
+        for name in procedure.spec.rules
+        if name not in REQUIREMENTS and naming(procedure.spec.steps, name)
+    }
+    assert dead == set()
+
+
+def test_a_rule_of_no_requirement_and_no_action_does_not_pass_the_schema():
+    assert ProcedureSpec(rules={"refusal": "P3-C1", "hand_over": "P4-C9"}).rule_for("refuse") == "P3-C1"
+    with pytest.raises(ValueError, match="rules of no requirement and no action: helper"):
+        ProcedureSpec(rules={"helper": "P10-C2"})
+
+
+def test_a_version_that_was_kept_with_such_a_rule_is_read_without_it():
+    town = small(10)
+    row = Procedure.objects.get(township=town.grid, code="ladder")
+    row.data["rules"]["helper"] = "P10-C2"
+    row.save()
+    again = Procedure.objects.get(pk=row.pk)
+    assert again.spec.rules == {"level_by_level": "P10-I3", "add_note": "P10-C2"}
+
+
+# Rules that no clause of a refusal named, and the procedures in which they act now. By hand.
+ACTING = {
+    3: {"P3-M2": "four_steps", "P3-C3": "four_steps"},
+    4: dict.fromkeys(("P4-C2", "P4-C4", "P4-C5", "P4-C6", "P4-C8", "P4-C9"), "coordination"),
+    7: {"P7-C1": "assigned", "P7-C2": "upward", "P7-C3": "upward"},
+    10: {"P10-C1": "general", "P10-C2": "ladder"},
+}
+
+
+@pytest.mark.parametrize("number", ACTING)
+def test_rules_of_matters_stand_where_they_act(number):
+    named = {
+        procedure.code: {*procedure.spec.rules.values(), *(step.rule for step in procedure.spec.steps)}
+        for procedure in loader.preset(number).procedures
+    }
+    assert {rule: code for rule, code in ACTING[number].items() if rule not in named[code]} == {}
 
 
 @pytest.mark.parametrize("letter", ["Z", "N"])

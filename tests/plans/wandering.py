@@ -221,7 +221,10 @@ class Wandering:
         """The actions of steps beside the way that have their time and were not done in this matter."""
         done = set(done_steps(self.row))
         steps = [one for one in self.row.procedure.spec.steps if one.parallel and one.code not in done]
-        return [self.dice.choice(one.by) for one in steps if done.issuperset(one.after)]
+        names = (
+            [name for name in one.by if name in TRANSITIONS] for one in steps if done.issuperset(one.after)
+        )
+        return [self.dice.choice(own) for own in names]
 
     def _fails(self, step: StepSpec) -> bool:
         """Now and then; mostly where all that is left lies at a level above."""
@@ -255,7 +258,7 @@ class Words:
         if name in own:
             return own[name]()
         return {
-            "note": "已办", "reason": "超出权限", "body": "县住建局", "reply": "已安排", "about": "某站所",
+            "note": "已办", "reason": "超出权限", "body": "县住建局", "number": "〔2026〕8号", "reply": "已安排", "about": "某站所",
             "deadline": self.now + timedelta(days=self.dice.randrange(1, 20)),
             "happened": True, "solved": self.dice.random() < 0.8, "channel": Channel.PHONE,
             "granted": self.dice.random() < 0.5, "upheld": self.dice.random() < 0.5,

@@ -80,14 +80,15 @@ def _verify(case: Case, given: Given) -> None:
 
 
 def to_follow_up(case: Case) -> None:
-    """Verified: now the unit that accepted it feeds back; a return visit is due one level up from a group."""
+    """Verified: now the unit that accepted it feeds back, or that of the level which the procedure names for telling or for
+    ending it; a return visit is due one level up from a group."""
     incident = case.incident
     unit = incident.acceptor_grid or Grid.objects.get(pk=incident.unit_code)
-    below = next(
-        (step for step in naming(incident.procedure.spec.steps, "feed_back") if digits(step.level)), None
-    )
-    if below is not None and incident.fed_back_at is None:
-        unit = Grid.objects.get(pk=place_at(below.level, line_of(incident)))
+    steps = incident.procedure.spec.steps
+    telling = naming(steps, "feed_back") if incident.fed_back_at is None else []
+    named = next((step for step in [*telling, *naming(steps, "close")] if digits(step.level)), None)
+    if named is not None:
+        unit = Grid.objects.get(pk=place_at(named.level, line_of(incident)))
     elif incident.procedure.spec.needs_visit(important=incident.important) and unit.kind == Kind.GROUP:
         unit = unit.parent or unit
     case.assign(unit)
