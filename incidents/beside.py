@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from incidents.enums import PartRole
 from incidents.models import Incident, Part, Procedure
-from incidents.permissions.steps import line_of, owed_steps, take_together
+from incidents.permissions.steps import line_of
+from incidents.permissions.taken import owed_steps, take_together
 from incidents.steps import StepSpec, place_at
 from members.querysets import standing_of
 

@@ -17,7 +17,8 @@ from incidents.actions import attach
 from incidents.enums import AssistKind, Status
 from incidents.models import AssistTask, Incident, Procedure, Transition
 from incidents.permissions import obligatory, owed_before_closing, refusal
-from incidents.permissions.steps import current_step, left_out, owed_steps, people_to_name, wrong_unit
+from incidents.permissions.steps import current_step, left_out, people_to_name, wrong_unit
+from incidents.permissions.taken import owed_steps
 from incidents.steps import PAPERS, StepSpec, place_at
 from incidents.workflow import TRANSITIONS
 

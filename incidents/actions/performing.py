@@ -22,7 +22,8 @@ from incidents.actions.moves.naming import call_beside
 from incidents.actions.result import Outcome, entry_errors, replay_of
 from incidents.models import Incident, Transition
 from incidents.permissions import obligatory, refusal
-from incidents.permissions.steps import newly_owed, paper_of, rules_of_step, step_of
+from incidents.permissions.steps import paper_of, rules_of_step, step_of
+from incidents.permissions.taken import newly_owed
 from incidents.steps import PAPERS
 from incidents.workflow import TRANSITIONS, Move, arguments_of
 from members.models import Member

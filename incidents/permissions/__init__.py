@@ -21,13 +21,13 @@ from incidents.permissions.steps import (
     beside_at,
     follows_up,
     narrowed,
-    owed_steps,
     paper_of,
     rule_of,
     rule_of_action,
     rules_of_step,
     step_rule,
 )
+from incidents.permissions.taken import owed_steps
 from incidents.steps import PAPERS, digits, naming
 from incidents.workflow import TRANSITIONS, Move, Who, arguments_of
 from members.querysets import standing_of

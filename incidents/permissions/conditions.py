@@ -25,8 +25,8 @@ from incidents.permissions.steps import (
     rule_of,
     rule_of_action,
     step_rule,
-    still_beside,
 )
+from incidents.permissions.taken import still_beside
 from incidents.steps import StepSpec
 from incidents.workflow import TRANSITIONS
 from members.querysets import standing_of

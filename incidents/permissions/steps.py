@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
@@ -14,7 +13,8 @@ from grids.enums import Verb
 from grids.models import Rule
 from grids.querysets import holds, next_code
 from incidents.enums import Status
-from incidents.models import Incident, Transition
+from incidents.models import Incident
+from incidents.permissions.taken import done_steps, taken
 from incidents.steps import (
     ACCEPTOR,
     CLOSE,
@@ -33,7 +33,6 @@ from incidents.steps import (
     levels_here,
     missing_before,
     naming,
-    owed_beside,
     place_at,
     within_unit,
 )
@@ -50,7 +49,6 @@ BOUND = ("dispatch", "review", "approve", "disapprove", "verify", "feed_back", "
 TURN = (*MAIN, "accept", "escalate", "refer_up")
 # In these states a matter may pass to other posts of its unit.
 WITHIN = (Status.REPORTED, Status.ACCEPTED, Status.DISPATCHED, Status.IN_PROGRESS)
-NEXT = "next"  # in the history: the step that takes it on within the unit
 DEEPER = range(1, 7)  # how many levels a grid may lie below another
 _HANDS = (Verb.HANDLE, Verb.COORDINATE)
 
@@ -101,63 +99,12 @@ def line_of(incident: Incident) -> str:
     return max([place, *(unit for unit in units if unit.startswith(place))], key=len)
 
 
-@dataclass
-class Taken:
-    """The steps taken since it was reported or reopened, and ever; those that took it on within the unit which has it."""
-
-    version: int
-    now: set[str] = field(default_factory=set)
-    ever: set[str] = field(default_factory=set)
-    within: set[str] = field(default_factory=set)
-
-
-def done_steps(incident: Incident) -> Collection[str]:
-    """The steps taken since it was reported or reopened."""
-    return _taken(incident).now
-
-
-def _taken(incident: Incident) -> Taken:
-    """Asked once for what this row is."""
-    known: Taken | None = vars(incident).get("taken")
-    if known is None or known.version != incident.version:
-        rows = incident.history.standing().order_by("seq").values_list("action", "data")
-        known = vars(incident)["taken"] = _read(incident.version, rows)
-    return known
-
-
-def take_together(incidents: Sequence[Incident]) -> None:
-    """Asks once for what was taken in all of them."""
-    rows: dict[Any, list[tuple[str, Any]]] = {}
-    found = Transition.objects.standing().filter(incident__in=[row.pk for row in incidents]).order_by("seq")
-    for incident, action, data in found.values_list("incident", "action", "data"):
-        rows.setdefault(incident, []).append((action, data))
-    for row in incidents:
-        vars(row)["taken"] = _read(row.version, rows.get(row.pk, ()))
-
-
-def _read(version: int, rows: Iterable[tuple[str, Any]]) -> Taken:
-    known = Taken(version)
-    for action, data in rows:
-        if action == "reopen":
-            known.now.clear()
-        if action == "correct" and "procedure" in data.get("after", ()):
-            known = Taken(version)  # what is named after that is of another one
-        if action in ("dispatch", "escalate", "hand_over", "reopen"):
-            known.within.clear()
-        if data.get(NEXT):
-            known.within.add(data[NEXT])
-        if data.get("step"):
-            known.now.add(data["step"])
-            known.ever.add(data["step"])
-    return known
-
-
 def _of_turn(incident: Incident, found: list[StepSpec]) -> list[StepSpec]:
     """Where several posts of one unit take it on one after the other: without those that are over and those still to come."""
     pairs = within_unit(incident.procedure.spec.steps)
     if not pairs:
         return found
-    within = _taken(incident).within
+    within = taken(incident).within
     aside = {code for code, after in pairs.items() if after in within} | set(pairs.values()) - within
     return [step for step in found if step.code not in aside]
 
@@ -183,12 +130,6 @@ def holders_of(incident: Incident, step: StepSpec) -> list[Member]:
         return [held.member] if held is not None else []
     found = Appointment.objects.current().able().there().filter(post__grid=code, post__title__in=step.posts)
     return list(dict.fromkeys(held.member for held in found.select_related("member").order_by("id")))
-
-
-def newly_owed(incident: Incident, taken: StepSpec) -> list[StepSpec]:
-    """What is owed beside the way of the matter from now on, because this step was taken."""
-    waiting = [step for step in incident.procedure.spec.steps if step.parallel and taken.code in step.after]
-    return owed_beside(waiting, {*_taken(incident).ever, taken.code}) if waiting else []
 
 
 def stands_at(user: User, incident: Incident, level: str, verbs: tuple[str, ...]) -> bool:
@@ -225,7 +166,7 @@ def step_of(user: User, incident: Incident, move: Move) -> StepSpec | None:
             return step
     own = [one for one in aside if stands_beside(user, incident, one, move.verbs or _HANDS)]
     if any(one.after for one in own):
-        ever = _taken(incident).ever
+        ever = taken(incident).ever
         own = [one for one in own if ever.issuperset(one.after)]
     done = done_steps(incident) if len(own) > 1 else ()
     return next((one for one in own if one.code not in done), own[0] if own else None)
@@ -441,21 +382,6 @@ def ends_handling(incident: Incident, action: str) -> bool:
         return step is not None and step.on_success == CLOSE
     later = {Status.VERIFIED, Status.CLOSED}
     return all(name in TRANSITIONS and later.issuperset(TRANSITIONS[name].sources) for name in after.by)
-
-
-def owed_steps(incident: Incident) -> list[StepSpec]:
-    """What must have been done before the matter may be closed; beside the way, once what it follows has been."""
-    owed = [step for step in incident.procedure.spec.steps if step.owed]
-    if not owed:
-        return []
-    ever = _taken(incident).ever
-    turn = [step for step in owed if not step.parallel and step.code not in ever]
-    return [*turn, *owed_beside(owed, ever)]
-
-
-def still_beside(incident: Incident) -> StepSpec | None:
-    """What is owed beside the way now; None: nothing."""
-    return next((step for step in owed_steps(incident) if step.parallel), None)
 
 
 # --- what is shown ------------------------------------------------------------------------------------------------

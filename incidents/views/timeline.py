@@ -18,7 +18,7 @@ from incidents.due import limit_text, moment
 from incidents.enums import CategoryKind, Purpose, Status
 from incidents.models import Escalation, Incident, Stage, Transition
 from incidents.models.time import limit_of
-from incidents.permissions.steps import NEXT
+from incidents.permissions.taken import NEXT
 from incidents.views.outcomes import outcome
 from incidents.workflow import ASSIST_OVERDUE, OTHER_ROWS, OVERDUE
 from members.models import Appointment

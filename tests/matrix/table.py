@@ -370,7 +370,7 @@ def act(text: str, needs: Body | None = None) -> Act:
 ACTIONS: Mapping[str, Act] = {
     "accept": act("200 UNIT / 409 HANDLER / 403 SEE / 404"),
     "reject": act("200 RULES / 409 PASSED / 403 SEE / 404", bodies.a_reason),
-    "settle": act("200 UNIT / 409 HANDLER / 403 SEE / 404", bodies.told),
+    "settle": act("409 OFFICE / 200 UNIT / 409 HANDLER / 403 SEE / 404", bodies.told),
     "dispatch": act("409 RULES / 409 PASSED / 403 SEE / 404", bodies.to_the_department),
     "start": act("409 UNIT / 200 HANDLER / 403 SEE / 404"),
     "submit_result": act("409 UNIT / 409 HANDLER / 403 SEE / 404"),

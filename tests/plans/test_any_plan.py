@@ -220,12 +220,12 @@ def test_a_township_is_set_up_under_a_plan_from_a_file_by_the_command(odd, capsy
         (
             "level: village, actor: 码头管理员, by: [arrive]",
             "level: group, actor: 码头管理员, by: [arrive]",
-            "no tier of level group",
+            "没有 group 这一级",
         ),
         (
             "actor: 渔村网格长, by: [start]",
             "actor: 渔村网格长, posts: [岛长], by: [start]",
-            "no post 岛长 at level village",
+            "village 这一级没有岗位“岛长”",
         ),
         (
             "limit: {n: 6, unit: hours}, rule: P11-I1}",

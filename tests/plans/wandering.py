@@ -23,12 +23,12 @@ from incidents.models import AssistTask, Category, Incident
 from incidents.permissions import allowed_actions, obligatory, refusal
 from incidents.permissions.steps import (
     current_step,
-    done_steps,
     left_out,
     people_to_name,
     step_of,
     wrong_unit,
 )
+from incidents.permissions.taken import done_steps
 from incidents.steps import StepSpec, digits
 from incidents.workflow import TRANSITIONS
 from tests.factories import fresh

@@ -17,7 +17,8 @@ from incidents.actions.moves.assisting import ask, must_be_admitted
 from incidents.actions.moves.naming import name_people, take_part
 from incidents.enums import PartRole, Purpose, Status
 from incidents.models import Stage, Transition
-from incidents.permissions.steps import NEXT, holders_of, left_out, passes_within, step_rule, wrong_unit
+from incidents.permissions.steps import holders_of, left_out, passes_within, step_rule, wrong_unit
+from incidents.permissions.taken import NEXT
 from incidents.querysets import last_step
 from incidents.steps import StepSpec
 from incidents.workflow import parent_of
