@@ -93,9 +93,13 @@ class Changes(NamedTuple):
 
 class IncidentQuerySet(models.QuerySet["Incident"]):
     def visible_to(self, user: Any) -> IncidentQuerySet:
-        """By place or part; for one object or a handful by key. The one rule of who sees which matter."""
+        """By place or part, or because one's unit answers for it; for one object or a handful by key. The one rule of who
+        sees which matter."""
+        standing = standing_of(user)
         sight = any_of(places_of(user)[Verb.SEE])
-        for part in part_conditions(standing_of(user)):
+        if standing.units:
+            sight |= Q(responsible_grid__in=standing.units)
+        for part in part_conditions(standing):
             sight |= Q(Exists(self._related("parts").filter(part, incident=OuterRef("pk"))))
         return self.filter(sight)
 

@@ -29,10 +29,11 @@ MATTER: Prepared[Incident] = Prepared(
 
 
 def sees(user: User, incident: Incident) -> bool:
-    """By place, or by part."""
-    if holds(user, Verb.SEE, str(incident.grid_id)):
+    """By place, or by part, or because one's unit answers for it."""
+    standing = standing_of(user)
+    if holds(user, Verb.SEE, str(incident.grid_id)) or incident.responsible_grid_id in standing.units:
         return True
-    parts = part_conditions(standing_of(user))
+    parts = part_conditions(standing)
     return bool(parts) and Part.objects.filter(reduce(or_, parts), incident=incident).exists()
 
 
