@@ -31,6 +31,8 @@ PROBLEMS: Mapping[str, Any] = {
     "shadowed": gettext_lazy(
         "Its turn never comes: steps before it at the same level are taken by the same actions."
     ),
+    "only_settled": gettext_lazy("The township settles nothing on the spot: choose another action as well."),
+    "owed_nowhere": gettext_lazy("What is owed beside the others stands at a level of the grids."),
     "no_posts": gettext_lazy("It takes over within its level: choose the posts that do."),
     "dead_end": gettext_lazy("From here no way leads to the end."),
 }

@@ -165,6 +165,14 @@ def within_unit(steps: Steps) -> dict[str, str]:
     return {step.code: after.code for step, after in _passed_within(steps) if after.posts}
 
 
+def chain_from(pairs: Mapping[str, str], code: str) -> list[str]:
+    """What follows a step, one after the other, each once."""
+    found: list[str] = []
+    while (code := pairs.get(code, "")) and code not in found:
+        found.append(code)
+    return found
+
+
 def _passed_within(steps: Steps) -> Iterator[tuple[StepSpec, StepSpec]]:
     """Each step that passes on within its level, and the one to which."""
     named = {step.code: step for step in steps if digits(step.level) and set(MAIN) & set(step.by)}
@@ -215,7 +223,7 @@ def edges(steps: Steps) -> Iterator[tuple[str, str, bool]]:
 
 def problems(steps: Steps, actions: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
     """(step, what is wrong): `unknown_action`, `unknown_argument`, `unknown_step`, `double`, `no_actor`, `unreachable`,
-    `shadowed`, `dead_end`, `no_posts`. `actions`: action -> the arguments it takes."""
+    `shadowed`, `dead_end`, `no_posts`, `only_settled`, `owed_nowhere`. `actions`: action -> the arguments it takes."""
     codes = [step.code for step in steps]
     for step in steps:
         named = [*step.after, *([step.on_failure] if step.on_failure else [])]
@@ -234,9 +242,20 @@ def problems(steps: Steps, actions: Mapping[str, tuple[str, ...]]) -> Iterator[t
             yield step.code, "no_actor"
     # who else of the unit would it be?
     yield from ((after.code, "no_posts") for _step, after in _passed_within(steps) if not after.posts)
+    yield from _stuck(steps)
     if len(set(codes)) == len(codes):
         yield from _shadowed(steps)
         yield from _ways(steps)
+
+
+def _stuck(steps: Steps) -> Iterator[tuple[str, str]]:
+    """What nobody could take: settling at the township, where everything is important, and what is owed beside the way where
+    nobody is told of it."""
+    for step in steps:
+        if step.level == Kind.TOWNSHIP and set(MAIN) & set(step.by) == {"settle"}:
+            yield step.code, "only_settled"
+        if step.parallel and step.owed and not digits(step.level):
+            yield step.code, "owed_nowhere"
 
 
 def _shadowed(steps: Steps) -> Iterator[tuple[str, str]]:

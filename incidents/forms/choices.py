@@ -12,8 +12,7 @@ from grids.enums import Kind, Verb
 from grids.models import Grid
 from grids.querysets import any_of, lineage, places_of
 from incidents.models import AssistTask, Category, Incident
-from incidents.permissions.conditions import kept_from_grids
-from incidents.permissions.steps import DEEPER, left_out, people_to_name
+from incidents.permissions.steps import DEEPER, kept_from_grids, left_out, people_to_name
 from members.models import Department
 
 if TYPE_CHECKING:

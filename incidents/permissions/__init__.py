@@ -273,7 +273,10 @@ def _refused_to_whoever_stands_there(user: User, incident: Incident, move: Move)
         refused = CONDITIONS[move.name](user, incident)
     refused = refused or by_procedure
     if refused is None and move.name == "settle" and incident.responsible_grid_id == incident.township_code:
-        return _important_not_settled(incident)  # what the township handles is important (rules.md)
+        text = _(
+            "The township settles nothing on the spot: what it handles is important, with its verification."
+        )
+        return Invalid(text, code="important_not_settled", rule=rule_of(incident, "return_visit"))
     return refused
 
 

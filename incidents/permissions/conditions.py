@@ -21,6 +21,7 @@ from incidents.enums import AssistKind
 from incidents.models import AssistTask, Incident, Transition
 from incidents.permissions.steps import (
     DEEPER,
+    kept_from_grids,
     left_out,
     rule_of,
     rule_of_action,
@@ -83,16 +84,14 @@ def step_first(step: StepSpec) -> str:
     return _("“%(step)s” (%(actor)s) must have been done first.") % {"step": step.name, "actor": step.actor}
 
 
-def kept_from_grids(incident: Incident) -> bool:
-    """Whether it lies with the township and is not on the admission list (准入清单); what a grid has of its own stays in the
-    grids."""
-    return incident.unit_code == incident.township_code and not incident.category.for_grids
-
-
 def not_admitted(incident: Incident, unit: Any) -> str:
     """Why the township does not send the matter to this unit. Empty: it may."""
     if not isinstance(unit, Grid) or unit.kind == Kind.TOWNSHIP or not kept_from_grids(incident):
         return ""
+    return not_listed_for_grids(incident)
+
+
+def not_listed_for_grids(incident: Incident) -> str:
     return _("“%(category)s” is not on the list of what is sent to the grids.") % {
         "category": incident.category
     }
@@ -108,6 +107,8 @@ def _hands_over(_user: User, incident: Incident) -> DomainError | None:
     """From the township everything lies below; where the procedure begins nowhere there, nothing is handed over."""
     if incident.responsible_grid_id != incident.township_code:
         return None
+    if kept_from_grids(incident):
+        return Conflict(not_listed_for_grids(incident), code="not_admitted")
     below = [left_out(incident, incident.township_code + "000" * n) for n in DEEPER]
     step = below[0]
     if step is None or not all(below):

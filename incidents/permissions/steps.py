@@ -26,6 +26,7 @@ from incidents.steps import (
     asks_for_order,
     at_levels,
     beside,
+    chain_from,
     digits,
     following,
     kind_at,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 BOUND = ("dispatch", "review", "approve", "disapprove", "verify", "feed_back", "return_visit", "close")
 TURN = (*MAIN, "accept", "escalate", "refer_up")
 # In these states a matter may pass to other posts of its unit.
-WITHIN = (Status.REPORTED, Status.ACCEPTED, Status.DISPATCHED, Status.IN_PROGRESS)
+WITHIN = (Status.REPORTED, Status.ACCEPTED, Status.DISPATCHED, Status.IN_PROGRESS, Status.SUSPENDED)
 DEEPER = range(1, 7)  # how many levels a grid may lie below another
 _HANDS = (Verb.HANDLE, Verb.COORDINATE)
 
@@ -105,24 +106,36 @@ def _of_turn(incident: Incident, found: list[StepSpec]) -> list[StepSpec]:
     if not pairs:
         return found
     within = taken(incident).within
-    aside = {code for code, after in pairs.items() if after in within} | set(pairs.values()) - within
+    over = {code for code in pairs if within & set(chain_from(pairs, code))}
+    aside = over | set(pairs.values()) - within
     return [step for step in found if step.code not in aside]
 
 
 def passes_within(incident: Incident) -> StepSpec | None:
-    """The step of other posts of the unit that take it on when it is passed up; None: it goes to the level above."""
+    """The step of other posts of the unit that take it on when it is passed up, posts that nobody holds left out; None: it
+    goes to the level above."""
     steps = incident.procedure.spec.steps
     pairs = within_unit(steps)
     if not pairs or incident.status not in WITHIN:
         return None
+    named = {step.code: step for step in steps}
     turn = _of_turn(incident, at_levels(steps, _here(incident)))
-    after = next((pairs[step.code] for step in turn if step.code in pairs), None)
-    return next((step for step in steps if step.code == after), None)
+    own = next((step.code for step in turn if step.code in pairs), "")
+    return next((named[code] for code in chain_from(pairs, own) if holders_of(incident, named[code])), None)
+
+
+def _grid_of(incident: Incident, step: StepSpec) -> str | None:
+    """Where the step is taken: a turn by the unit that has the matter, where that is of its level; else by the grid of its
+    level on the line of the matter."""
+    unit = incident.responsible_grid_id
+    if not step.parallel and unit is not None and level_of(str(unit)) == step.level:
+        return str(unit)
+    return place_at(step.level, line_of(incident))
 
 
 def holders_of(incident: Incident, step: StepSpec) -> list[Member]:
     """Who holds one of the step's posts today and is there; of a step without posts, whoever answers for its grid."""
-    code = place_at(step.level, line_of(incident))
+    code = _grid_of(incident, step)
     if code is None:
         return []
     if not step.posts:
@@ -224,12 +237,14 @@ def _not_in_post(user: User, incident: Incident, step: StepSpec) -> Forbidden | 
     if not step.posts:
         return None
     held = Appointment.objects.current().able().there().filter(post__title__in=step.posts)
-    code = place_at(step.level, line_of(incident))
+    code = _grid_of(incident, step)
     if code is None and incident.responsible_department_id is not None:
         held = held.filter(post__department=incident.responsible_department_id)
     else:
         held = held.filter(post__grid=code or incident.responsible_grid_id)
-    members = set(held.values_list("member", flat=True))
+    verbs = {verb for name in step.actions if name in TRANSITIONS for verb in TRANSITIONS[name].verbs}
+    rows = held.values_list("member", "post__role__permissions")
+    members = {member for member, may in rows if not verbs or verbs & set(may)}
     member = standing_of(user).member
     if not members or (member is not None and member.pk in members):
         return None
@@ -249,6 +264,7 @@ def _not_named(user: User, incident: Incident, move: Move) -> DomainError | None
     # handed in wherever the matter has come back to.
     free = incident.is_sent and not {UNIT, DEPARTMENT} & {step.level for step in own}
     free = free or (move.name == "submit_result" and not naming(steps, move.name))
+    free = free or kept_from_grids(incident)  # what the township sends nowhere it does itself
     if move.name in MAIN and own and not free:
         text = _("The procedure has “%(step)s” here.") % {"step": own[0].name}
         return Conflict(text, code="not_in_procedure", rule=step_rule(incident, own[0]))
@@ -305,6 +321,12 @@ def _step_for(user: User | None, incident: Incident, action: str) -> StepSpec | 
     here = _here(incident)
     named = naming(steps, action)
     return next((step for step in named if step.level in here or not digits(step.level)), None)
+
+
+def kept_from_grids(incident: Incident) -> bool:
+    """Whether it lies with the township and is not on the admission list (准入清单); what a grid has of its own stays in the
+    grids."""
+    return incident.responsible_grid_id == incident.township_code and not incident.category.for_grids
 
 
 def way_up(incident: Incident) -> StepSpec | None:

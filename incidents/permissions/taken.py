@@ -53,8 +53,8 @@ def _read(version: int, rows: Iterable[tuple[str, Any]]) -> Taken:
             known.now.clear()
         if action == "correct" and "procedure" in data.get("after", ()):
             known = Taken(version)  # what is named after that is of another one
-        if action in ("dispatch", "escalate", "hand_over", "reopen"):
-            known.within.clear()
+        if action in ("dispatch", "hand_over", "reopen") or (action == "escalate" and not data.get(NEXT)):
+            known.within.clear()  # it came to another unit
         if data.get(NEXT):
             known.within.add(data[NEXT])
         if data.get("step"):

@@ -178,15 +178,16 @@ def test_passing_on_within_the_village_can_be_taken_back(walk, representative, c
 
 
 @pytest.mark.requirement("R63")
-def test_where_nobody_is_stationed_whoever_works_in_the_village_takes_it_on(
-    walk, representative, cadre, committees, stationed
+def test_where_nobody_is_stationed_it_goes_on_to_the_township(
+    walk, representative, cadre, committees, stationed, centre
 ):
     Appointment.objects.filter(member=stationed.member).delete()
     row = walk.report(representative, "dispute", walk.deepest)
     walk.act(representative, row, "escalate", reason="化解不了。")
     walk.act(cadre, row, "escalate", reason="化解不了。")
     walk.act(committees, row, "escalate", reason="两委处理不了。")
-    assert walk.act(committees, row, "settle", note="请来亲戚说和。")["status"] == "closed"
+    assert walk.step(centre, row) == "centre"
+    assert InboxMessage.objects.filter(member=centre.member, link=f"/incidents/{row}/").exists()
 
 
 def test_small_matters_do_not_leave_the_group(walk, representative):

@@ -1,8 +1,18 @@
 """No side path leaves a step of the procedure out: handing over, settling, passing up, asking others to assist."""
 
 import pytest
+from pydantic import ValidationError
 
-from incidents.models import Category, Incident
+from gridgov.common import clock
+from grids.querysets import Place
+from incidents.beside import owed_beside
+from incidents.board import board
+from incidents.loop_check import breaches
+from incidents.models import Category, Incident, Procedure, Transition
+from incidents.workflow import ProcedureSpec
+from members.actions import sync_grants
+from members.models import Appointment
+from tests.factories import fresh
 from tests.plans.walking import LATER, Walk, page
 
 pytestmark = pytest.mark.django_db
@@ -148,6 +158,131 @@ def test_a_village_to_which_it_was_assigned_sends_it_up_again_with_its_opinion_o
     walk.act(director, row, "escalate", reason="还是办不了。", papers=[walk.file(director, row)])
 
 
+@pytest.mark.requirement("R63")
+def test_a_suspended_matter_leaves_out_nobody_either_and_its_clock_goes_on():
+    walk, row = at_the_committees()
+    committees, stationed = walk.by("村两委负责人", walk.village), walk.by("驻村干部", walk.village)
+    walk.act(committees, row, "accept")
+    walk.act(committees, row, "suspend", reason="等当事人回来。")
+    walk.act(committees, row, "escalate", reason="两委处理不了。")
+    assert walk.step(stationed, row) == "stationed"
+    assert list(breaches()) == []
+
+
+@pytest.mark.requirement("R63")
+def test_what_was_sent_to_a_village_may_be_taken_back_while_it_passes_on_there():
+    walk, row = at_the_committees()
+    committees, stationed = walk.by("村两委负责人", walk.village), walk.by("驻村干部", walk.village)
+    centre = walk.by("乡社会服务管理中心值班员")
+    walk.act(committees, row, "escalate", reason="两委处理不了。")
+    walk.act(stationed, row, "escalate", reason="请乡里处理。")
+    walk.act(centre, row, "accept")
+    walk.act(centre, row, "dispatch", to={"grid": walk.village.code})
+    walk.act(committees, row, "escalate", reason="两委处理不了。")
+    assert board([Place(walk.town.pk, "township", False)])[12]["raised"] == 1  # it was passed up before
+    walk.act(centre, row, "hand_over", **to(walk.town.grid))
+    assert walk.step(centre, row) == "centre"
+
+
+def test_what_passes_on_within_its_village_has_not_gone_up():
+    walk, row = at_the_committees()
+    Transition.objects.filter(incident=row, action="escalate").update(action="add_note")  # as if begun there
+    walk.act(walk.by("村两委负责人", walk.village), row, "escalate", reason="两委处理不了。")
+    assert board([Place(walk.town.pk, "township", False)])[12]["raised"] == 0
+
+
+def test_of_three_posts_each_has_its_turn_once():
+    walk = Walk(10)
+    procedure = Procedure.objects.get(township=walk.town.grid, code="ladder", is_current=True)
+    steps = procedure.data["steps"]
+    third = next(step for step in steps if step["code"] == "stationed") | {
+        "code": "chief", "name": "组长处理", "posts": ["村两委负责人"], "actor": "组长",
+    }  # fmt: skip
+    next(step for step in steps if step["code"] == "stationed")["on_failure"] = "chief"
+    steps.insert(4, third)
+    procedure.save()
+    walk, row = at_the_committees(walk)
+    committees, stationed = walk.by("村两委负责人", walk.village), walk.by("驻村干部", walk.village)
+    for user, after in ((committees, "stationed"), (stationed, "chief"), (committees, "centre")):
+        walk.act(user, row, "escalate", reason="处理不了。")
+        assert walk.step(walk.by("乡社会服务管理中心值班员"), row) == after
+
+
+def test_a_post_that_may_not_handle_locks_nobody_out():
+    walk = Walk(10)
+    procedure = Procedure.objects.get(township=walk.town.grid, code="ladder", is_current=True)
+    next(step for step in procedure.data["steps"] if step["code"] == "committees")["posts"] = [
+        "组长（分管领导）"
+    ]
+    procedure.save()
+    walk, row = at_the_committees(walk)
+    committees = walk.by("村两委负责人", walk.village)
+    assert walk.act(committees, row, "settle", note="谈成了。")["status"] == "closed"
+
+
+def test_the_village_that_has_it_works_on_it_although_its_place_was_corrected():
+    walk, row = at_the_committees()
+    walk.act(walk.by("乡社会服务管理中心值班员"), row, "correct", grid=walk.village2.code)
+    committees = walk.by("村两委负责人", walk.village)
+    walk.act(committees, row, "accept")
+    walk.act(committees, row, "start")
+
+
+def at_the_committees(walk=None):
+    """A dispute of plan 10 that neither the representative nor the cadre could settle."""
+    walk = walk or Walk(10)
+    row = walk.report(walk.by("村民代表", walk.deepest), "dispute", walk.deepest)
+    walk.act(walk.by("村民代表", walk.deepest), row, "escalate", reason="化解不了。")
+    walk.act(walk.by("村两委干部", walk.deepest.code[:15]), row, "escalate", reason="化解不了。")
+    return walk, row
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ({"level": "township", "by": ["settle"]}, "only_settled"),
+        ({"level": "department", "by": ["arrive"], "parallel": True, "owed": True}, "owed_nowhere"),
+    ],
+)
+def test_a_step_that_nobody_could_take_is_refused(step, said):
+    first = {
+        "code": "handle",
+        "name": "办理",
+        "level": "village",
+        "actor": "村",
+        "by": ["start", "submit_result"],
+    }
+    with pytest.raises(ValidationError, match=said):
+        ProcedureSpec(steps=[first, {"code": "other", "name": "另办", "actor": "镇", **step}])
+
+
+# --- what is owed beside -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("R73")
+def test_whoever_follows_in_the_post_has_it_on_the_desk():
+    walk = Walk(10)
+    row = walk.report(walk.by("乡社会服务管理中心值班员"), "emergency", walk.deepest)
+    old = Appointment.objects.current().get(post__grid=walk.deepest, post__role__code="worker")
+    other = walk.by("党小组长", walk.deepest.code[:15])
+    old.until = clock.today()
+    old.save()
+    Appointment.objects.create(member=other.member, post=old.post, is_main=True, since=clock.today())
+    sync_grants(township_code=walk.town.pk)
+    assert [(str(one.incident.pk), one.step.code) for one in owed_beside(fresh(other))] == [(row, "be_there")]
+
+
+@pytest.mark.requirement("R73")
+def test_what_is_done_hides_nothing_that_is_owed(monkeypatch):
+    walk = Walk(10)
+    monkeypatch.setattr("incidents.beside.MOST", 2)
+    representative, centre = walk.by("村民代表", walk.deepest), walk.by("乡社会服务管理中心值班员")
+    rows = [walk.report(centre, "emergency", walk.deepest) for _n in range(3)]
+    for row in rows[:2]:
+        walk.act(representative, row, "arrive")
+    assert [str(one.incident.pk) for one in owed_beside(fresh(representative))] == rows[2:]
+
+
 # --- the admission list ------------------------------------------------------------------------------------------
 
 
@@ -167,5 +302,20 @@ def test_what_is_not_on_the_list_comes_to_no_grid_from_the_township():
         assert set(body["errors"]) == {"assisting"}
     shown = page(office, f"/incidents/{row}/").content.decode()
     assert f"grid:{walk.village.code}" not in shown
+    assert not {one["name"] for one in walk.read(office, row)["allowed_actions"]} & {"hand_over"}
+    walk.act(office, row, "start")  # it does such a matter itself
     own = walk.report(member, "request", walk.group)  # what a grid finds is its own
     assert walk.act(member, own, "settle", note="已办好。")["status"] == "closed"
+
+
+@pytest.mark.requirement("R82")
+def test_what_the_township_sends_nowhere_it_does_itself_although_its_step_only_assigns():
+    walk = Walk(8)
+    office = walk.by("工作小组值班员")
+    Category.objects.filter(township=walk.town.grid, code="litter").update(for_grids=False)
+    row = walk.report(office, "litter", walk.group)
+    walk.act(office, row, "accept")
+    walk.act(office, row, "start")
+    walk.act(office, row, "submit_result", note="已清理。")
+    walk.act(walk.by("工作小组成员"), row, "verify")
+    walk.finish(office, row)

@@ -89,8 +89,10 @@ def _to_other_posts(case: Case, step: StepSpec, given: Given) -> dict[str, Any]:
     """The unit keeps it, and its clock runs on; those whose turn it is are told and have it among theirs."""
     if given.get("important"):
         case.set(important=True)
-    case.set(acceptor_grid=None, dispatcher_grid=None)
+    stood = case.incident.status == Status.SUSPENDED
     case.state(Status.REPORTED)
+    if stood:
+        case.continue_stage(case.current_stage())
     holders = holders_of(case.incident, step)
     for member in holders:
         take_part(case, PartRole.HELPER, member)
