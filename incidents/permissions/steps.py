@@ -335,13 +335,19 @@ def way_up(incident: Incident) -> StepSpec | None:
     return next((step for step in named if step.asked or step.after), None)
 
 
+def handed_on(incident: Incident, to: str) -> bool:
+    """Whether it was sent to a grid, which gives it to one below itself: whoever sent it checks the result all the same."""
+    unit = str(incident.responsible_grid_id or "")
+    return bool(unit) and incident.is_sent and to != unit and to.startswith(unit)
+
+
 def left_out(incident: Incident, to: str) -> StepSpec | None:
     """The step that would be left out if it were handed over to this grid. To the side a matter is handed, and down to where
-    its procedure may begin; up it goes by the procedure. Whoever sent it down may take it back."""
+    its procedure may begin; up it goes by the procedure. Whoever sent it down may take it back, and who got it hand it on."""
     unit, spec = incident.unit_code, incident.procedure.spec
     up, down = unit.startswith(to), len(to) > len(unit)
     taken_back = incident.is_sent and to == incident.dispatcher_grid_id
-    if not (up or down) or taken_back or (down and spec.begins_at(level_of(to))):
+    if not (up or down) or taken_back or handed_on(incident, to) or (down and spec.begins_at(level_of(to))):
         return None
     there = [step for step in at_levels(spec.steps, (level_of(unit),)) if _at_unit(step)]
     return (way_up(incident) if up else None) or next(iter([*_turn_of_unit(incident), *there]), None)

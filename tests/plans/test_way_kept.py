@@ -77,6 +77,33 @@ def test_whoever_sent_it_to_an_office_may_take_it_back():
     assert walk.step(office, row) == "handle"
 
 
+@pytest.mark.requirement("R76")
+@pytest.mark.parametrize(
+    ("number", "category", "desk", "head", "member"),
+    [
+        (7, "assigned", "镇政府值班员", "村（居）委会主任", "网格服务管理员"),
+        (8, "litter", "工作小组值班员", "村级网格长", "网格员"),
+    ],
+)
+def test_what_was_assigned_to_a_village_it_hands_on_to_its_member_and_the_township_checks(
+    number, category, desk, head, member
+):
+    walk = Walk(number)
+    office, head = walk.by(desk), walk.by(head, walk.village)
+    member = walk.by(member, walk.group)
+    row = walk.report(office, category, walk.village)
+    walk.act(office, row, "accept")
+    walk.act(office, row, "dispatch", to={"grid": walk.village.code})
+    walk.act(head, row, "hand_over", **to(walk.group))
+    walk.act(member, row, "accept")
+    walk.refused(member, row, "settle", "not_own_level", None, note="清了")
+    walk.act(member, row, "start")
+    walk.act(member, row, "submit_result", note="已办好。")
+    assert walk.read(office, row)["responsible"]["grid"] == walk.town.pk
+    assert walk.call(head, row, "verify").status_code == 403
+    walk.act(office, row, "verify")
+
+
 # --- settling ----------------------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from incidents.actions.moves.assisting import ask, must_be_admitted
 from incidents.actions.moves.naming import name_people, take_part
 from incidents.enums import PartRole, Purpose, Status
 from incidents.models import Stage, Transition
-from incidents.permissions.steps import holders_of, left_out, passes_within, step_rule, wrong_unit
+from incidents.permissions.steps import handed_on, holders_of, left_out, passes_within, step_rule, wrong_unit
 from incidents.permissions.taken import NEXT
 from incidents.querysets import last_step
 from incidents.steps import StepSpec
@@ -108,7 +108,8 @@ def to_unit_above(case: Case, unit: Grid) -> None:
 
 
 def _hand_over(case: Case, given: Given) -> dict[str, Any]:
-    """To another unit, logged with both (R62). A grid off the matter's own line becomes its place."""
+    """To another unit, logged with both (R62). A grid off the matter's own line becomes its place; what was sent down and is
+    handed on below still comes back to whoever sent it."""
     incident, to = case.incident, given["to"]
     ours = places_of(case.person)[Verb.COORDINATE]
     fits = isinstance(to, Grid) and to.ended_on is None and any(place.covers(to.code) for place in ours)
@@ -122,7 +123,9 @@ def _hand_over(case: Case, given: Given) -> dict[str, Any]:
     before = incident.grid_id
     if not str(incident.grid_id).startswith(to.code):
         case.set(grid=to, village_code=to.village_code)
+    sender = incident.dispatcher_grid if handed_on(incident, to.code) else None
     to_unit_above(case, to)
+    case.set(dispatcher_grid=sender)
     return {"from_place": before, "to_place": incident.grid_id}
 
 
