@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils.translation import gettext as _
 
@@ -211,7 +212,12 @@ def _take_procedures(township: Township, preset: Preset, merge: Merge, user: Use
         for code, it in ((code, {**present[code], **values}) for code, values in follow.items())
     ]
     if new:
-        publish_procedures(township=township.grid, procedures=new, user=user)
+        try:
+            publish_procedures(township=township.grid, procedures=new, user=user)
+        except ValidationError as error:
+            said = {"procedures": "、".join(it.name for it in new), "problem": " ".join(error.messages)}
+            text = _("What the township has of “%(procedures)s” does not go with this edition: %(problem)s")
+            raise Invalid(text % said, code="bad_procedure") from error
     columns = {
         code: {"name": it["name"], "rule_id": it["rule_id"], "data": _data(it)} for code, it in wanted.items()
     }

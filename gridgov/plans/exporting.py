@@ -102,7 +102,8 @@ def _tier(row: Tier) -> dict[str, Any]:
 
 
 def _procedure(row: Procedure) -> dict[str, Any]:
-    return {"code": row.code, "name": row.name, "rule": row.rule_id or None, "spec": row.data}
+    spec = row.spec.model_dump(mode="json", exclude_defaults=True)
+    return {"code": row.code, "name": row.name, "rule": row.rule_id or None, "spec": spec}
 
 
 def _category(row: Category) -> dict[str, Any]:
