@@ -41,7 +41,8 @@ def set_up(
     plan: int | Preset,
     started_on: date | None = None,
 ) -> Township:
-    """A real township, empty of people, under a plan. A second time adds the villages that are not there yet."""
+    """A real township, empty of people, under a plan. A second time adds the villages that are not there yet, with the posts
+    of its own tiers; the rules stay as they are there, whatever the plan says (a later edition: `load_plan`)."""
     preset = plan if isinstance(plan, Preset) else _known(plan)
     asked = list(villages)
     township = Township.objects.select_related("grid").filter(pk=code.strip()).first()
@@ -54,6 +55,7 @@ def set_up(
     else:
         new = missing_villages(township_code=township.pk, villages=asked)
         grid_actions.add_grids(grids=new, township_code=township.pk, started_on=started_on)
+        return township
     load_plan(plan=preset, township_code=township.pk, since=started_on)
     township.refresh_from_db()
     return township
