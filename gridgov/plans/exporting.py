@@ -12,9 +12,10 @@ from pydantic import ValidationError
 from gridgov.common.errors import Conflict
 from gridgov.plans.schema import Preset
 from gridgov.simulation.seed import DEPARTMENTS as DEMO_DEPARTMENTS
-from grids.models import Rule, Tier, Township
+from grids.models import Grid, Rule, Tier, Township
 from incidents.models import Category, Procedure
-from members.models import Department, Duty, Role
+from incidents.steps import level_of
+from members.models import Department, Duty, Post, Role
 
 OWN_NUMBER = 99  # of a township that runs no plan with a number
 
@@ -52,6 +53,7 @@ def plan_of(township: Township, *, own_departments: bool = True) -> Preset:
             for row in Rule.objects.filter(township=township).order_by("pk")
         ],
     }
+    _add_posts_of_steps(township, data["tiers"], data["procedures"])
     unnamed = _posts_of_no_tier(data["tiers"], data["procedures"])
     if unnamed:
         raise Conflict(" ".join(unnamed), code="no_such_post")
@@ -62,6 +64,32 @@ def plan_of(township: Township, *, own_departments: bool = True) -> Preset:
         raise Conflict(
             _("The plan of %(township)s cannot be written: %(problem)s") % said, code="no_plan"
         ) from error
+
+
+def _add_posts_of_steps(township: Township, tiers: Sequence[Any], procedures: Sequence[Any]) -> None:
+    """Posts that the township added itself, where a step is bound to them: without them its file would not load."""
+    depths = {level_of("0" * (9 + 3 * tier["depth"])): tier["depth"] for tier in tiers}
+    named = {
+        (depths[step["level"]], title)
+        for procedure in procedures
+        for step in procedure["spec"].get("steps", ())
+        for title in step.get("posts", ())
+        if step["level"] in depths
+    }
+    said = {(tier["depth"], post["title"]) for tier in tiers for post in tier["posts"]}
+    lacking = named - said
+    if not lacking:
+        return
+    posts = Post.objects.filter(grid__in=Grid.objects.active().filter(township_code=township.pk))
+    found = posts.order_by("-pk").values_list("grid__depth", "title", "role__code")
+    roles = {(depth, title): role for depth, title, role in found if (depth, title) in lacking}
+    for tier in tiers:
+        own = [
+            {"title": title, "role": role}
+            for (depth, title), role in sorted(roles.items())
+            if depth == tier["depth"]
+        ]
+        tier["posts"] = [*tier["posts"], *own]
 
 
 def _posts_of_no_tier(tiers: Sequence[Any], procedures: Sequence[Any]) -> list[str]:

@@ -391,6 +391,27 @@ def test_a_townships_file_makes_another_township_of_the_same_plan_say_the_same(c
     assert not Category.objects.get(township=other.grid, code="fire_hazard").is_active
 
 
+def test_a_post_of_the_townships_own_that_a_step_is_bound_to_goes_out_with_its_tier():
+    """As a post is renamed: one of the new title is added, and chosen in the step beside the old one."""
+    walk = Walk(10)
+    ladder = Procedure.objects.get(township=walk.town.grid, code="ladder", is_current=True)
+    old = Post.objects.filter(title="驻村干部").first()
+    depth = old.grid.depth
+    Post.objects.create(grid=old.grid, role=old.role, title="驻村工作队员")
+    steps = [
+        step | {"posts": [*step["posts"], "驻村工作队员"]} if "驻村干部" in step.get("posts", ()) else step
+        for step in ladder.data["steps"]
+    ]
+    assert steps != ladder.data["steps"]
+    new = NewProcedure("ladder", ladder.name, ladder.data | {"steps": steps})
+    publish_procedures(township=walk.town.grid, procedures=[new])
+    plan = loader.parse(as_yaml(plan_of(Township.objects.get())), name="own.yaml")
+    post = next(post for post in plan.tiers[depth].posts if post.title == "驻村工作队员")
+    assert (post.role, post.responsible) == (old.role.code, False)
+    other = set_up(code="320371102", name="另一镇", villages=[("320371102201", "丁村")], plan=plan)
+    assert plan_of(other) == plan
+
+
 def test_a_step_of_a_post_that_no_tier_has_any_more_is_named_instead_of_an_error():
     """The township changed the way of the ladder; a later edition calls the stationed cadres something else."""
     walk = Walk(10)
@@ -405,6 +426,7 @@ def test_a_step_of_a_post_that_no_tier_has_any_more_is_named_instead_of_an_error
         .replace("- 驻村干部", "- 驻村工作队")
     )
     load_plan(plan=loader.parse(text, name="later.yaml"), township_code=TOWN)
+    Post.objects.filter(title="驻村干部").update(title="驻村队员")
     client = Client()
     client.force_login(walk.by("乡社会服务管理中心值班员"))
     for address in (f"/setup/plans/{TOWN}/file/", f"/setup/plans/?first=10&second={TOWN}"):
