@@ -29,6 +29,8 @@ PROBLEMS = {  # by the checker's name for the kind of mistake
     "int_parsing": gettext_lazy("must be a number"),
     "bool_type": gettext_lazy("must be true or false"),
     "bool_parsing": gettext_lazy("must be true or false"),
+    "greater_than_equal": gettext_lazy("must be %(ge)d or more"),
+    "less_than_equal": gettext_lazy("must be %(le)d or less"),
     "tuple_type": gettext_lazy("must be a list"),
     "dict_type": gettext_lazy("must have entries of its own"),
     "model_type": gettext_lazy("must have entries of its own"),

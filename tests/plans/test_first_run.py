@@ -252,6 +252,32 @@ def test_what_is_wrong_in_an_uploaded_plan_is_said_by_line_and_rule_and_nothing_
     assert technical.post("/setup/township/", asked(own_plan=mended, confirm="1")).status_code == 302
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "rule"),
+    [
+        ("title: 海岛渔村网格试行办法", 'title: "海岛\\0办法"', ""),
+        ("name: 等潮水商议", 'name: "等潮水\\x07商议"', "P11-I1"),
+        ("at: 三.2", 'cite: "三\\0"', "P11-C1"),
+        ("name: 渔村, ", "name: 渔村, expected_count: 3000000000, ", ""),
+    ],
+)
+def test_what_no_database_holds_is_refused_by_its_line_and_rule(technical, old, new, rule):
+    assert old in ODD
+    wrong = ODD.replace(old, new, 1)
+    line = next(n for n, row in enumerate(wrong.splitlines(), start=1) if new in row)
+    response = technical.post("/setup/township/", asked(plan_file=plan_file(wrong), confirm="1"))
+    (said,) = response.context["form"].errors["own_plan"]
+    assert said.startswith(f"own.yaml:{line}: {rule}")
+    assert not Township.objects.exists()
+
+
+def test_a_plan_that_names_itself_over_and_over_is_read_in_no_time(technical):
+    more = "\n".join(f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 9)}]" for n in range(1, 12))
+    plan = f"x0: &x0 [a]\n{more}\nloop: &loop [*loop]\n"
+    response = technical.post("/setup/township/", asked(plan_file=plan_file(plan), confirm="1"))
+    assert response.context["form"].errors["own_plan"]
+
+
 @pytest.mark.parametrize("content", [b"x" * 600_000, ODD.encode("gb18030"), b"\xff\xfe\x00"])
 def test_what_is_no_plan_at_all_says_so_and_keeps_the_rest(technical, content):
     response = technical.post("/setup/township/", asked(plan_file=plan_file(content), confirm="1"))
