@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils.translation import gettext as _
+from pydantic import ValidationError
 
 from gridgov.common import audit, clock
 from gridgov.common.enums import AuditKind
@@ -23,6 +23,7 @@ from grids.actions import NewGrid
 from grids.models import Grid, Rule, Tier, Township
 from incidents.actions import NewProcedure, publish_procedures
 from incidents.models import Category, Procedure
+from incidents.spec_form import of_step
 from incidents.workflow import ProcedureSpec
 from members.actions import DEFAULT_ROLES, create_departments, create_posts, create_roles
 from members.models import Department, Duty, Post, Role
@@ -214,16 +215,24 @@ def _take_procedures(township: Township, preset: Preset, merge: Merge, user: Use
         for code, it in ((code, {**present[code], **values}) for code, values in follow.items())
     ]
     if new:
-        try:
-            publish_procedures(township=township.grid, procedures=new, user=user)
-        except ValidationError as error:
-            said = {"procedures": "、".join(it.name for it in new), "problem": " ".join(error.messages)}
-            text = _("What the township has of “%(procedures)s” does not go with this edition: %(problem)s")
-            raise Invalid(text % said, code="bad_procedure") from error
+        for it in new:
+            _check(it)
+        publish_procedures(township=township.grid, procedures=new, user=user)
     columns = {
         code: {"name": it["name"], "rule_id": it["rule_id"], "data": _data(it)} for code, it in wanted.items()
     }
     _create(Procedure, "code", rows, columns, township=township.grid)
+
+
+def _check(new: NewProcedure) -> None:
+    """What the township keeps may have been published before a check came, or not go with what follows the plan."""
+    try:
+        ProcedureSpec.model_validate(new.data)
+    except ValidationError as error:
+        problems = [of_step(*pair) for found in error.errors() for pair in loader.in_words(found)]
+        said = {"procedure": new.name, "problem": "; ".join(problems)}
+        text = _("What the township has of “%(procedure)s” does not go with this edition: %(problem)s")
+        raise Invalid(text % said, code="bad_procedure") from error
 
 
 def _procedure(name: str, rule_id: str, spec: ProcedureSpec) -> dict[str, Any]:

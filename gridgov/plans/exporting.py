@@ -10,10 +10,12 @@ from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from gridgov.common.errors import Conflict
+from gridgov.plans.loader import in_words
 from gridgov.plans.schema import Preset
 from gridgov.simulation.seed import DEPARTMENTS as DEMO_DEPARTMENTS
 from grids.models import Grid, Rule, Tier, Township
 from incidents.models import Category, Procedure
+from incidents.spec_form import of_step
 from incidents.steps import level_of
 from members.models import Department, Duty, Post, Role
 
@@ -60,7 +62,8 @@ def plan_of(township: Township, *, own_departments: bool = True) -> Preset:
     try:
         return Preset.model_validate(data)
     except ValidationError as error:
-        said = {"township": township, "problem": "; ".join(found["msg"] for found in error.errors())}
+        problems = [of_step(*pair) for found in error.errors() for pair in in_words(found)]
+        said = {"township": township, "problem": "; ".join(problems)}
         raise Conflict(
             _("The plan of %(township)s cannot be written: %(problem)s") % said, code="no_plan"
         ) from error

@@ -316,7 +316,7 @@ def test_every_rule_of_a_procedure_is_read_somewhere(number):
 
 def test_a_rule_of_no_requirement_and_no_action_does_not_pass_the_schema():
     assert ProcedureSpec(rules={"refusal": "P3-C1", "hand_over": "P4-C9"}).rule_for("refuse") == "P3-C1"
-    with pytest.raises(ValueError, match="rules of no requirement and no action: helper"):
+    with pytest.raises(ValueError, match="helper"):
         ProcedureSpec(rules={"helper": "P10-C2"})
 
 
