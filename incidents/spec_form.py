@@ -20,7 +20,7 @@ from grids.models import Grid, Rule
 from incidents.due import limit_text
 from incidents.models import Procedure
 from incidents.steps import MAIN, StepSpec
-from incidents.workflow import CODE, LIMIT_KEYS, TRANSITIONS, ProcedureSpec
+from incidents.workflow import CODE, LIMIT_KEYS, TRANSITIONS, ProcedureSpec, Unfit
 
 LABELS: Mapping[str, Any] = {
     "start": gettext_lazy("Who receives a report"),
@@ -91,10 +91,39 @@ UNITS = [
     (Unit.WORKING_DAYS.value, gettext_lazy("working days")),
     (Unit.CALENDAR_DAYS.value, gettext_lazy("calendar days")),
 ]
+# What may be wrong with the steps as a whole.
+PROBLEMS: Mapping[str, Any] = {
+    "double": gettext_lazy("There are two steps of this code."),
+    "unknown_step": gettext_lazy("It names a step that is not there."),
+    "unknown_action": gettext_lazy("It names an action that is not there."),
+    "unknown_argument": gettext_lazy("None of its actions can decide or ask for that."),
+    "no_actor": gettext_lazy("Nobody is named who takes it."),
+    "unreachable": gettext_lazy("No way leads to it."),
+    "shadowed": gettext_lazy(
+        "Its turn never comes: steps before it at the same level are taken by the same actions."
+    ),
+    "only_settled": gettext_lazy("The township settles nothing on the spot: choose another action as well."),
+    "owed_nowhere": gettext_lazy("What is owed beside the others stands at a level of the grids."),
+    "no_posts": gettext_lazy("It takes over within its level: choose the posts that do."),
+    "dead_end": gettext_lazy("From here no way leads to the end."),
+}
 # The clauses behind requirements stay the plan's; the others have fields of their own.
 KEPT = ("rules", "limits", "steps", "words")
 # What every way has, with steps or without.
 USUAL = ("accept", *MAIN, "escalate", "verify", "feed_back", "return_visit", "close")
+
+
+def wrong_in(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(step, or nothing; what is wrong) for people, of one finding of the checker."""
+    cause = found.get("ctx", {}).get("error")
+    if isinstance(cause, Unfit):
+        return [(code, str(PROBLEMS.get(what, what))) for code, what in cause.found]
+    return [("", str(cause or found["msg"]))]
+
+
+def of_step(step: str, problem: str) -> str:
+    """`step`: what people call it; empty where the problem is of no step."""
+    return _("Step “%(step)s”: %(problem)s") % {"step": step, "problem": problem} if step else problem
 
 
 class CodeField(forms.RegexField):
@@ -270,7 +299,10 @@ class SpecForm(forms.Form):
         except SpecError as error:
             for found in error.errors():
                 where = str(found["loc"][0]) if found["loc"] else ""
-                self.add_error(where if where in self.fields else None, found["msg"])
+                names = {step.code: step.name for step in self.procedure.spec.steps}
+                for code, what in wrong_in(found):
+                    text = of_step(names.get(code, code), what)
+                    self.add_error(where if where in self.fields else None, text)
             return cleaned
         self.data_of_spec = spec.model_dump(mode="json", exclude_defaults=True)
         same = self.data_of_spec == self.procedure.spec.model_dump(mode="json", exclude_defaults=True)

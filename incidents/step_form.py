@@ -14,28 +14,12 @@ from pydantic import ValidationError as SpecError
 from grids.models import Tier
 from incidents.enums import OnOverdue
 from incidents.models import Procedure
-from incidents.spec_form import ARGUMENT_WORDS, LimitField, clauses
+from incidents.spec_form import ARGUMENT_WORDS, PROBLEMS, LimitField, clauses, wrong_in
 from incidents.steps import CLOSE, DEPARTMENT, REPORT, Steps, StepSpec, digits, problems
 from incidents.views.procedures import action_name, level_at, level_names
 from incidents.workflow import STEP_ACTIONS, TRANSITIONS
 from members.models import Post
 
-# What may be wrong with the steps as a whole.
-PROBLEMS: Mapping[str, Any] = {
-    "double": gettext_lazy("There are two steps of this code."),
-    "unknown_step": gettext_lazy("It names a step that is not there."),
-    "unknown_action": gettext_lazy("It names an action that is not there."),
-    "unknown_argument": gettext_lazy("None of its actions can decide or ask for that."),
-    "no_actor": gettext_lazy("Nobody is named who takes it."),
-    "unreachable": gettext_lazy("No way leads to it."),
-    "shadowed": gettext_lazy(
-        "Its turn never comes: steps before it at the same level are taken by the same actions."
-    ),
-    "only_settled": gettext_lazy("The township settles nothing on the spot: choose another action as well."),
-    "owed_nowhere": gettext_lazy("What is owed beside the others stands at a level of the grids."),
-    "no_posts": gettext_lazy("It takes over within its level: choose the posts that do."),
-    "dead_end": gettext_lazy("From here no way leads to the end."),
-}
 # What a person may take a step by, in the order of the table: the way first, then what is beside it.
 ACTIONS = (REPORT, *(name for name, move in TRANSITIONS.items() if name in STEP_ACTIONS and move.verbs))
 MANY = ("also", "posts", "by", "then", "sets", "requires", "after", "skip_by")
@@ -108,7 +92,7 @@ class StepsForm(forms.BaseFormSet):  # type: ignore[type-arg]
             try:
                 steps.append(StepSpec.model_validate(_said(form)))
             except SpecError as error:
-                form.add_error(None, str(error.errors()[0]["msg"]))
+                form.add_error(None, wrong_in(error.errors()[0])[0][1])
         if len(steps) == len(kept):
             for code, what in [*_known(steps), *posts_missing(steps, self.procedure)]:
                 for form in forms_of[code]:

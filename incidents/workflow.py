@@ -5,7 +5,7 @@ Pure: no database, no clock. `actions.py` performs the moves, `permissions.py` a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -288,6 +288,14 @@ CODE = r"^[a-z_]{2,40}$"  # of a procedure and of a category
 PUBLISHED = object()
 
 
+class Unfit(ValueError):
+    """What does not fit together in the steps: (step, what is wrong as `problems` names it)."""
+
+    def __init__(self, found: Sequence[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"step {code}: {what}" for code, what in found))
+        self.found = found
+
+
 class ProcedureSpec(BaseModel):
     """How one kind of matter goes, as data: what a plan (or a township's own copy of it) decides."""
 
@@ -318,17 +326,15 @@ class ProcedureSpec(BaseModel):
     def _known_limits(self, info: ValidationInfo) -> ProcedureSpec:
         if info.context is PUBLISHED:
             return self
-        unknown = set(self.limits) - set(LIMIT_KEYS)
-        if unknown:
-            raise ValueError(f"unknown limits: {', '.join(sorted(unknown))}")
-        unnamed = set(self.words) - set(TRANSITIONS)
-        if unnamed:
-            raise ValueError(f"words of no action: {', '.join(sorted(unnamed))}")
-        if unread := unread_rules(self.rules):
-            raise ValueError(f"rules of no requirement and no action: {', '.join(sorted(unread))}")
-        wrong = [f"step {code}: {what}" for code, what in problems(self.steps, STEP_ACTIONS)]
-        if wrong:
-            raise ValueError("; ".join(wrong))
+        for text, names in (
+            (_("unknown limits: %(names)s"), set(self.limits) - set(LIMIT_KEYS)),
+            (_("words of no action: %(names)s"), set(self.words) - set(TRANSITIONS)),
+            (_("rules of no requirement and no action: %(names)s"), unread_rules(self.rules)),
+        ):
+            if names:
+                raise ValueError(text % {"names": ", ".join(sorted(names))})
+        if wrong := list(problems(self.steps, STEP_ACTIONS)):
+            raise Unfit(wrong)
         return self
 
     def receiver(self, place: str, *, village: str, stood: str = "") -> str:

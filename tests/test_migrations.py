@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import connection
 
 from gridgov.common import clock
+from grids.models import Township
 from incidents.enums import Source
 from incidents.models import Incident, Procedure, ProcedureDraft
 from tests.factories import Town, incident, township
@@ -120,3 +121,21 @@ def test_a_key_that_procedures_no_longer_have_is_dropped_from_what_is_stored(tow
     kept = Procedure.objects.get(pk=row.pk)
     assert (kept.data, kept.spec) == (before, row.spec)
     assert ProcedureDraft.objects.get().typed == {"name": ["x"]}
+
+
+def test_a_clause_that_procedures_no_longer_name_is_dropped_and_the_way_still_follows_the_plan(town: Town):
+    step = importlib.import_module("incidents.migrations.0026_no_helper_rule")
+    row = Procedure.objects.filter(township=town.grid, is_current=True, data__rules__isnull=False).first()
+    assert row is not None
+    place = Township.objects.get(pk=town.code)
+    before, loaded = dict(row.data), place.loaded_plan
+    with_it = before | {"rules": before["rules"] | {"helper": "P10-C2"}}
+    Procedure.objects.filter(pk=row.pk).update(data=with_it)
+    Procedure.objects.create(township=town.grid, code="bare", name="x", data={"rules": {"helper": "P10-C2"}})
+    old = {name: dict(said) for name, said in loaded.items()}
+    old[f"procedure {row.code}"]["data"] = old[f"procedure {row.code}"]["data"] | {"rules": with_it["rules"]}
+    Township.objects.update(loaded_plan=old)
+    step.drop(apps, None)
+    assert Procedure.objects.get(pk=row.pk).data == before
+    assert Procedure.objects.get(code="bare").data == {}
+    assert Township.objects.get().loaded_plan == loaded

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import models, transaction
 from django.utils.translation import gettext as _
+from pydantic import ValidationError
 
 from gridgov.common import audit, clock
 from gridgov.common.enums import AuditKind
@@ -22,6 +23,7 @@ from grids.actions import NewGrid
 from grids.models import Grid, Rule, Tier, Township
 from incidents.actions import NewProcedure, publish_procedures
 from incidents.models import Category, Procedure
+from incidents.spec_form import of_step
 from incidents.workflow import ProcedureSpec
 from members.actions import DEFAULT_ROLES, create_departments, create_posts, create_roles
 from members.models import Department, Duty, Post, Role
@@ -40,7 +42,8 @@ def set_up(
     plan: int | Preset,
     started_on: date | None = None,
 ) -> Township:
-    """A real township, empty of people, under a plan. A second time adds the villages that are not there yet."""
+    """A real township, empty of people, under a plan. A second time adds the villages that are not there yet, with the posts
+    of its own tiers; the rules stay as they are there, whatever the plan says (a later edition: `load_plan`)."""
     preset = plan if isinstance(plan, Preset) else _known(plan)
     asked = list(villages)
     township = Township.objects.select_related("grid").filter(pk=code.strip()).first()
@@ -53,6 +56,7 @@ def set_up(
     else:
         new = missing_villages(township_code=township.pk, villages=asked)
         grid_actions.add_grids(grids=new, township_code=township.pk, started_on=started_on)
+        return township
     load_plan(plan=preset, township_code=township.pk, since=started_on)
     township.refresh_from_db()
     return township
@@ -211,11 +215,24 @@ def _take_procedures(township: Township, preset: Preset, merge: Merge, user: Use
         for code, it in ((code, {**present[code], **values}) for code, values in follow.items())
     ]
     if new:
+        for it in new:
+            _check(it)
         publish_procedures(township=township.grid, procedures=new, user=user)
     columns = {
         code: {"name": it["name"], "rule_id": it["rule_id"], "data": _data(it)} for code, it in wanted.items()
     }
     _create(Procedure, "code", rows, columns, township=township.grid)
+
+
+def _check(new: NewProcedure) -> None:
+    """What the township keeps may have been published before a check came, or not go with what follows the plan."""
+    try:
+        ProcedureSpec.model_validate(new.data)
+    except ValidationError as error:
+        problems = [of_step(*pair) for found in error.errors() for pair in loader.in_words(found)]
+        said = {"procedure": new.name, "problem": "; ".join(problems)}
+        text = _("What the township has of “%(procedure)s” does not go with this edition: %(problem)s")
+        raise Invalid(text % said, code="bad_procedure") from error
 
 
 def _procedure(name: str, rule_id: str, spec: ProcedureSpec) -> dict[str, Any]:

@@ -10,11 +10,14 @@ from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from gridgov.common.errors import Conflict
+from gridgov.plans.loader import in_words
 from gridgov.plans.schema import Preset
 from gridgov.simulation.seed import DEPARTMENTS as DEMO_DEPARTMENTS
-from grids.models import Rule, Tier, Township
+from grids.models import Grid, Rule, Tier, Township
 from incidents.models import Category, Procedure
-from members.models import Department, Duty, Role
+from incidents.spec_form import of_step
+from incidents.steps import level_of
+from members.models import Department, Duty, Post, Role
 
 OWN_NUMBER = 99  # of a township that runs no plan with a number
 
@@ -52,16 +55,44 @@ def plan_of(township: Township, *, own_departments: bool = True) -> Preset:
             for row in Rule.objects.filter(township=township).order_by("pk")
         ],
     }
+    _add_posts_of_steps(township, data["tiers"], data["procedures"])
     unnamed = _posts_of_no_tier(data["tiers"], data["procedures"])
     if unnamed:
         raise Conflict(" ".join(unnamed), code="no_such_post")
     try:
         return Preset.model_validate(data)
     except ValidationError as error:
-        said = {"township": township, "problem": "; ".join(found["msg"] for found in error.errors())}
+        problems = [of_step(*pair) for found in error.errors() for pair in in_words(found)]
+        said = {"township": township, "problem": "; ".join(problems)}
         raise Conflict(
             _("The plan of %(township)s cannot be written: %(problem)s") % said, code="no_plan"
         ) from error
+
+
+def _add_posts_of_steps(township: Township, tiers: Sequence[Any], procedures: Sequence[Any]) -> None:
+    """Posts that the township added itself, where a step is bound to them: without them its file would not load."""
+    depths = {level_of("0" * (9 + 3 * tier["depth"])): tier["depth"] for tier in tiers}
+    named = {
+        (depths[step["level"]], title)
+        for procedure in procedures
+        for step in procedure["spec"].get("steps", ())
+        for title in step.get("posts", ())
+        if step["level"] in depths
+    }
+    said = {(tier["depth"], post["title"]) for tier in tiers for post in tier["posts"]}
+    lacking = named - said
+    if not lacking:
+        return
+    posts = Post.objects.filter(grid__in=Grid.objects.active().filter(township_code=township.pk))
+    found = posts.order_by("-pk").values_list("grid__depth", "title", "role__code")
+    roles = {(depth, title): role for depth, title, role in found if (depth, title) in lacking}
+    for tier in tiers:
+        own = [
+            {"title": title, "role": role}
+            for (depth, title), role in sorted(roles.items())
+            if depth == tier["depth"]
+        ]
+        tier["posts"] = [*tier["posts"], *own]
 
 
 def _posts_of_no_tier(tiers: Sequence[Any], procedures: Sequence[Any]) -> list[str]:
@@ -102,7 +133,8 @@ def _tier(row: Tier) -> dict[str, Any]:
 
 
 def _procedure(row: Procedure) -> dict[str, Any]:
-    return {"code": row.code, "name": row.name, "rule": row.rule_id or None, "spec": row.data}
+    spec = row.spec.model_dump(mode="json", exclude_defaults=True)
+    return {"code": row.code, "name": row.name, "rule": row.rule_id or None, "spec": spec}
 
 
 def _category(row: Category) -> dict[str, Any]:

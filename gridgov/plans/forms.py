@@ -111,6 +111,8 @@ class TownshipForm(forms.Form):
         self.wrong: list[tuple[Row, str]] = []  # every row with its problem
         self.preset: Preset | None = None  # the plan that counts, once the form is valid
         self.is_own = False
+        self.is_there = False  # the township: villages are added, its plan stays
+        self.added: list[NewGrid] = []
         plan: Any = self.fields["plan"]
         plan.choices = [
             (
@@ -191,9 +193,10 @@ class TownshipForm(forms.Form):
     def _look_through(self, town: NewGrid) -> None:
         """Every row against the township and the others; rows that stand in gridgov so already are no problem."""
         asked = [(row.values["code"], row.values["name"]) for row in self.rows]
-        new = missing_villages(township_code=town.code, villages=asked)
-        with_town = [] if Township.objects.filter(pk=town.code).exists() else [town]
-        found = problems(grids=[*with_town, *new], township_code=town.code)
+        self.is_there = Township.objects.filter(pk=town.code).exists()
+        self.added = missing_villages(township_code=town.code, villages=asked)
+        with_town = [] if self.is_there else [town]
+        found = problems(grids=[*with_town, *self.added], township_code=town.code)
         found.pop(town.code, None)
         self.wrong = [
             (row, found[row.values["code"]]) for row in self.rows if row.values["code"] in found

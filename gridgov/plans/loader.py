@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from gridgov.common.errors import Invalid
 from gridgov.plans.schema import Misfit, Place, Preset
+from incidents.spec_form import of_step, wrong_in
 
 PRESETS = Path(__file__).resolve().parent / "presets"
 PLANS = range(1, 11)
@@ -26,10 +27,14 @@ PROBLEMS = {  # by the checker's name for the kind of mistake
     "string_too_short": gettext_lazy("has less than %(min_length)d characters"),
     "too_short": gettext_lazy("must have %(min_length)d or more entries"),
     "int_type": gettext_lazy("must be a number"),
+    "int_from_float": gettext_lazy("must be a number"),
     "int_parsing": gettext_lazy("must be a number"),
     "bool_type": gettext_lazy("must be true or false"),
     "bool_parsing": gettext_lazy("must be true or false"),
+    "greater_than_equal": gettext_lazy("must be %(ge)d or more"),
+    "less_than_equal": gettext_lazy("must be %(le)d or less"),
     "tuple_type": gettext_lazy("must be a list"),
+    "mapping_type": gettext_lazy("must have entries of its own"),
     "dict_type": gettext_lazy("must have entries of its own"),
     "model_type": gettext_lazy("must have entries of its own"),
 }
@@ -122,18 +127,18 @@ def _said(name: str, root: Any, found: Any) -> Iterator[str]:
 def _apart(root: Any, found: Any) -> Iterator[tuple[Place, str]]:
     """What is wrong with the steps of a procedure together is said of each where it stands."""
     steps = _child(_deepest(root, found["loc"]), "steps")
-    for what in _in_words(found).split("; ") if steps else [_in_words(found)]:
-        code = what.removeprefix("step ").partition(":")[0]
-        codes = [getattr(_child(step, "code"), "value", "") for step in steps.value] if steps else []
-        yield (*found["loc"], *(("steps", codes.index(code)) if code in codes else ())), what
+    codes = [getattr(_child(step, "code"), "value", "") for step in getattr(steps, "value", ())]
+    for code, what in in_words(found):
+        place = ("steps", codes.index(code)) if code in codes else ()
+        yield (*found["loc"], *place), of_step(code, what)
 
 
-def _in_words(found: Any) -> str:
-    """Of the kinds of mistakes that are likely; the others as the checker says them."""
+def in_words(found: Any) -> list[tuple[str, str]]:
+    """(step, or nothing; what is wrong) of the kinds of mistakes that are likely; the others as the checker says them."""
     words = PROBLEMS.get(found["type"])
     if words is None:
-        return str(found["msg"]).removeprefix("Value error, ")
-    return str(words) % {**found.get("ctx", {}), "input": found["input"]}
+        return wrong_in(found)
+    return [("", str(words) % {**found.get("ctx", {}), "input": found["input"]})]
 
 
 def _place(node: Any, steps: Place) -> tuple[int, str]:

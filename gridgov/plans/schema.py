@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -78,7 +79,7 @@ class TierSpec(Spec):
     label: str = Field(max_length=30)
     name: str = Field(max_length=30)
     head_title: str = Field(max_length=40)
-    expected_count: int | None = Field(None, ge=0)
+    expected_count: int | None = Field(None, ge=0, le=1_000_000)
     count_note: str = Field("", max_length=60)
     rule: RuleId | None = None
     posts: tuple[PostSpec, ...]
@@ -145,6 +146,13 @@ class Preset(Spec):
     categories: tuple[CategorySpec, ...]
     duties: tuple[DutySpec, ...] = ()
     rules: tuple[RuleSpec, ...] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_texts(cls, data: Any) -> Any:
+        if found := [(place, _("there is a control character in it")) for place in _unwritable(data)]:
+            raise Misfit(found)
+        return data
 
     @model_validator(mode="after")
     def _names_what_is_there(self) -> Preset:
@@ -258,6 +266,22 @@ class Preset(Spec):
             if tier.expected_count is not None:
                 found[tier.kind.value] = found.get(tier.kind.value, 0) + tier.expected_count
         return found
+
+
+def _unwritable(data: Any) -> Iterator[Place]:
+    """Where there is a text that not every database can hold, or that nobody could read. What a file names more than once
+    is looked at once."""
+    todo: list[tuple[Place, Any]] = [((), data)]
+    seen = set()
+    while todo:
+        place, value = todo.pop()
+        if isinstance(value, str):
+            if any(unicodedata.category(it) in {"Cc", "Cs"} for it in value if it not in "\n\r\t"):
+                yield place
+        elif isinstance(value, (dict, list, tuple)) and id(value) not in seen:
+            seen.add(id(value))
+            below = list(value.items() if isinstance(value, dict) else enumerate(value))
+            todo += [((*place, key), it) for key, it in reversed(below)]
 
 
 def number_of(rule_id: str) -> int:

@@ -87,7 +87,10 @@ def township(request: HttpRequest) -> HttpResponse:
             except DomainError as error:
                 show_refusal(form, error)
             else:
-                messages.success(request, _("%(township)s is set up.") % {"township": made})
+                text = _("%(township)s is set up.")
+                if form.is_there:
+                    text = _("%(township)s was there already; %(n)d units are new. Its plan stays as it is.")
+                messages.success(request, text % {"township": made, "n": len(form.added)})
                 return redirect("setup_people", made.pk)
     else:
         form = TownshipForm(initial=_shipped(request.GET.get("place", "")))

@@ -11,6 +11,7 @@ from django.test import Client
 
 from gridgov.common.models import AuditEvent, User
 from gridgov.plans import first_run
+from gridgov.plans.exporting import plan_of
 from grids.models import Grid, Township
 from members.enums import RoleCode
 from members.models import Appointment, Member, Post
@@ -183,8 +184,11 @@ def test_a_file_that_is_none_says_so_and_keeps_the_rest(technical):
 def test_a_second_time_adds_only_what_is_missing(technical):
     technical.post("/setup/township/", asked(confirm="1"))
     more = f"{VILLAGES}{TOWN}203,丙村\n{TOWN}201001,一组\n"
-    for _again in range(2):
-        assert technical.post("/setup/township/", asked(villages=more, confirm="1")).status_code == 302
+    form = technical.post("/setup/township/", asked(villages=more)).context["form"]
+    assert (form.is_there, len(form.added)) == (True, 2)
+    for new in (2, 0):
+        answer = technical.post("/setup/township/", asked(villages=more, confirm="1"), follow=True)
+        assert str(new) in str(*answer.context["messages"])
     assert Grid.objects.count() == 5
     other = technical.post("/setup/township/", asked(name="别的镇", confirm="1"))
     assert other.context["form"].errors
@@ -209,6 +213,32 @@ def test_a_plan_of_ones_own_is_uploaded_shown_and_set_up(technical):
     assert town.tiers.get(depth=1).label == "港湾"
 
 
+@pytest.mark.parametrize("by_page", [True, False])
+def test_adding_villages_to_a_township_under_its_own_plan_changes_nothing_of_the_plan(
+    technical, tmp_path, by_page
+):
+    """Its file has the number of a plan that gridgov brings."""
+    own = ODD.replace("number: 11", "number: 6").replace("P11-", "P6-")
+    technical.post("/setup/township/", asked(own_plan=own, confirm="1"))
+    town = Township.objects.get()
+    before = plan_of(town)
+    more = f"{VILLAGES}{TOWN}203,丙村\n"
+    if by_page:
+        assert technical.post("/setup/township/", asked(villages=more, confirm="1")).status_code == 302
+    else:
+        file = tmp_path / "villages.csv"
+        file.write_text(more, encoding="utf-8")
+        out = io.StringIO()
+        call_command("setup_township", code=TOWN, name="某镇", plan="6", villages=file, stdout=out)
+        assert "1 units are new, its plan stays" in out.getvalue()
+    town.refresh_from_db()
+    assert (plan_of(town), town.plan_title) == (before, "海岛渔村网格试行办法")
+    titles = [post.title for post in before.tiers[1].posts]
+    assert (
+        list(Post.objects.filter(grid=f"{TOWN}203").order_by("id").values_list("title", flat=True)) == titles
+    )
+
+
 def test_what_is_wrong_in_an_uploaded_plan_is_said_by_line_and_rule_and_nothing_is_lost(technical):
     wrong = ODD.replace("at: 三.2", "at: somewhere")
     line = next(n for n, row in enumerate(wrong.splitlines(), start=1) if "somewhere" in row)
@@ -220,6 +250,32 @@ def test_what_is_wrong_in_an_uploaded_plan_is_said_by_line_and_rule_and_nothing_
         assert kept in texts(response)
     mended = response.context["form"].data["own_plan"].replace("somewhere", "三.2").replace("\n", "\r\n")
     assert technical.post("/setup/township/", asked(own_plan=mended, confirm="1")).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule"),
+    [
+        ("title: 海岛渔村网格试行办法", 'title: "海岛\\0办法"', ""),
+        ("name: 等潮水商议", 'name: "等潮水\\x07商议"', "P11-I1"),
+        ("at: 三.2", 'cite: "三\\0"', "P11-C1"),
+        ("name: 渔村, ", "name: 渔村, expected_count: 3000000000, ", ""),
+    ],
+)
+def test_what_no_database_holds_is_refused_by_its_line_and_rule(technical, old, new, rule):
+    assert old in ODD
+    wrong = ODD.replace(old, new, 1)
+    line = next(n for n, row in enumerate(wrong.splitlines(), start=1) if new in row)
+    response = technical.post("/setup/township/", asked(plan_file=plan_file(wrong), confirm="1"))
+    (said,) = response.context["form"].errors["own_plan"]
+    assert said.startswith(f"own.yaml:{line}: {rule}")
+    assert not Township.objects.exists()
+
+
+def test_a_plan_that_names_itself_over_and_over_is_read_in_no_time(technical):
+    more = "\n".join(f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 9)}]" for n in range(1, 12))
+    plan = f"x0: &x0 [a]\n{more}\nloop: &loop [*loop]\n"
+    response = technical.post("/setup/township/", asked(plan_file=plan_file(plan), confirm="1"))
+    assert response.context["form"].errors["own_plan"]
 
 
 @pytest.mark.parametrize("content", [b"x" * 600_000, ODD.encode("gb18030"), b"\xff\xfe\x00"])

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from gridgov.common import clock
+from gridgov.common.errors import Invalid
 from gridgov.common.models import AuditEvent
 from gridgov.plans import loader
 from gridgov.plans.actions import load_plan, set_up
@@ -170,6 +171,19 @@ def test_a_way_that_the_township_changed_stays_whole(town):
     ]
     assert current(town, "ladder") == own
     assert current(town, "people_response").version == 2
+
+
+def test_a_way_that_does_not_pass_the_checks_of_today_is_said_and_nothing_is_loaded(town):
+    before = current(town, "ladder")
+    own = before.data | {"words": {"fly": "飞过去"}}  # published before such words were refused
+    Procedure.objects.filter(pk=before.pk).update(data=own)
+    spec = loader.preset(6).procedures[0].spec.model_dump(mode="json", exclude_defaults=True)
+    spec["limits"] = {"group": {"n": 3, "unit": "working_days"}}
+    plan = edition(("procedures", "ladder", {"spec": spec}), ("categories", "dispute", {"name": "邻里纠纷"}))
+    with pytest.raises(Invalid) as refused:
+        load_plan(plan=plan, township_code=TOWN)
+    assert before.name in refused.value.detail and refused.value.detail.endswith("fly")
+    assert Category.objects.get(code="dispute").name == "矛盾纠纷"
 
 
 def test_the_demos_own_limits_and_names_stay(town):

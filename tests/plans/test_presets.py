@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from gridgov.plans import loader
 from gridgov.plans.actions import load_plan, set_up
 from gridgov.plans.divisions import demo_place, shipped_places
+from gridgov.plans.exporting import plan_of
 from gridgov.plans.schema import RuleSpec
 from gridgov.simulation.people import People
 from gridgov.simulation.seed import seed
@@ -22,6 +23,7 @@ from incidents.actions import perform, report
 from incidents.enums import Status
 from incidents.loop_check import breaches
 from incidents.models import Category, Incident, Procedure
+from incidents.spec_form import BeginForm, SpecForm
 from incidents.steps import naming
 from incidents.workflow import REQUIREMENTS, ProcedureSpec
 from members.models import Appointment, Department, Duty, Post, Role
@@ -314,16 +316,25 @@ def test_every_rule_of_a_procedure_is_read_somewhere(number):
 
 def test_a_rule_of_no_requirement_and_no_action_does_not_pass_the_schema():
     assert ProcedureSpec(rules={"refusal": "P3-C1", "hand_over": "P4-C9"}).rule_for("refuse") == "P3-C1"
-    with pytest.raises(ValueError, match="rules of no requirement and no action: helper"):
+    with pytest.raises(ValueError, match="helper"):
         ProcedureSpec(rules={"helper": "P10-C2"})
 
 
-def test_a_version_that_was_kept_with_such_a_rule_is_read_all_the_same():
+def test_a_version_that_was_kept_with_such_a_rule_is_read_copied_exported_and_edited():
     town = small(10)
     row = Procedure.objects.get(township=town.grid, code="ladder")
-    row.data["rules"]["helper"] = "P10-C2"
-    row.save()
-    assert Procedure.objects.get(pk=row.pk).spec.steps == row.spec.steps
+    Procedure.objects.filter(pk=row.pk).update(
+        data=row.data | {"rules": {**row.data["rules"], "helper": "P10-C2"}}
+    )
+    kept = Procedure.objects.get(pk=row.pk)
+    (own,) = [it.spec for it in plan_of(town).procedures if it.code == "ladder"]
+    assert own == kept.spec == row.spec
+    named = {"township": TOWN, "code": "own_way", "name": "本镇流程"}
+    assert BeginForm(named, towns=Grid.objects.filter(pk=TOWN), base=kept).is_valid()
+    typed = {name: field.initial for name, field in SpecForm(procedure=kept).fields.items()}
+    edited = SpecForm(typed | {"name": "本镇的阶梯"}, procedure=kept)
+    assert edited.is_valid()
+    assert edited.data_of_spec["rules"] == row.data["rules"]
 
 
 # Rules that no clause of a refusal named, and the procedures in which they act now. By hand.

@@ -7,8 +7,9 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 
 from gridgov.common.errors import DomainError
 from gridgov.plans import loader
-from gridgov.plans.actions import set_up
+from gridgov.plans.actions import missing_villages, set_up
 from gridgov.plans.divisions import read_places
+from grids.models import Township
 
 
 class Command(BaseCommand):
@@ -28,11 +29,19 @@ class Command(BaseCommand):
         try:
             villages = read_places(options["villages"]) if options["villages"] else []
             plan = loader.asked(str(options["plan"]))
-            township = set_up(code=options["code"], name=options["name"], villages=villages, plan=plan)
+            code = options["code"].strip()
+            is_there = Township.objects.filter(pk=code).exists()
+            new = missing_villages(township_code=code, villages=villages)
+            township = set_up(code=code, name=options["name"], villages=villages, plan=plan)
         except OSError as error:
             raise CommandError(f"{options['villages']}: {error.strerror}") from error
         except DomainError as error:
             raise CommandError(str(error.detail)) from error
+        if is_there:
+            self.stdout.write(
+                f"{township} was there already: {len(new)} units are new, its plan stays as it is"
+            )
+            return
         self.stdout.write(
             f"{township}: {len(villages)} villages, plan {township.plan_number} 《{township.plan_title}》"
         )
