@@ -15,6 +15,7 @@ from gridgov.common.worktime import Calendar as WorkCalendar
 from gridgov.common.worktime import Limit, due_at, is_late
 from grids.models import Grid
 from grids.querysets import URGENT
+from incidents.actions.beginning import first_unit
 from incidents.enums import Purpose
 from incidents.models import Incident, Procedure, Stage
 from incidents.models.time import TOTAL_NUMBER, limit_of
@@ -134,9 +135,8 @@ def _by_chunks(matters: QuerySet[Incident]) -> Iterator[tuple[Incident, list[Sta
     """The newest first, each with its clocks and their ledgers and the units on which its reporter serves today; a constant
     number of queries for each chunk."""
     rows, after = matters.order_by("-reported_at", "-pk"), Q()
-    rows = rows.only(
-        "number", "grid", "township_code", "village_code", "procedure", "reporter", "reported_at"
-    )
+    columns = ("number", "grid", "township_code", "village_code", "procedure", "reporter", "reported_at")
+    rows = rows.select_related("category").only(*columns, "category__for_grids")
     procedures: dict[int, Procedure] = {}
     while found := list(rows.filter(after)[:CHUNK]):
         missing = {row.procedure_id for row in found} - procedures.keys()
@@ -162,7 +162,7 @@ def _judge(found: Rehearsal, incident: Incident, stages: list[Stage], change: Ch
         return
     now = incident.procedure.spec
     then = change(_Rules(now, stages[0].calendar)).spec
-    before, after = _receiver(now, incident, stood), _receiver(then, incident, stood)
+    before, after = first_unit(incident, stood, now), first_unit(incident, stood, then)
     arrives = before != after
     passed_up = _passed_up(stages, after) if arrives else None
     checks_elsewhere = now.verify != then.verify
@@ -289,8 +289,3 @@ def _told(stage: Stage, unit: Unit, due: datetime | None, end: datetime, rules: 
         count += 1
         due = None if rung.is_red or limit is None else due_at(due, limit, rules.calendar)
     return count
-
-
-def _receiver(spec: ProcedureSpec, incident: Incident, stood: str) -> str:
-    """The unit at which the matter arrives."""
-    return spec.receiver(str(incident.grid_id), village=incident.village_code, stood=stood)

@@ -13,6 +13,7 @@ from grids.querysets import lineage
 from incidents.models import Incident, Requester
 from incidents.models.incident import TREND_FORECAST
 from incidents.steps import REPORT, StepSpec, beside, digits, naming, place_at, stood_in
+from incidents.workflow import ProcedureSpec
 from members.enums import RoleCode
 from members.models import Appointment
 from members.querysets import standing_of
@@ -28,10 +29,10 @@ def stood_at(incident: Incident, reporter: Any) -> str:
     return stood_in(standing_of(reporter).units, str(incident.grid_id))
 
 
-def first_unit(incident: Incident, stood: str) -> str:
+def first_unit(incident: Incident, stood: str, spec: ProcedureSpec | None = None) -> str:
     """Who receives the report: the township, the village, the reporter's own unit, or the grid named, which may lie above
-    them all."""
-    spec = incident.procedure.spec
+    them all. `spec`: as if the procedure said so."""
+    spec = spec or incident.procedure.spec
     if stood == incident.township_code and not incident.category.for_grids:
         return stood  # the township sends no such matter to the grids
     return spec.receiver(str(incident.grid_id), village=incident.village_code, stood=stood)

@@ -11,7 +11,7 @@ from grids.models import Calendar
 from grids.querysets import OFFICE, URGENT
 from incidents import rehearsal
 from incidents.actions import sweep
-from incidents.models import Incident, Procedure, Stage
+from incidents.models import Category, Incident, Procedure, Stage
 from incidents.rehearsal import rehearse_calendar, rehearse_procedure
 from incidents.workflow import ProcedureSpec
 from tests.factories import login
@@ -181,6 +181,18 @@ def test_where_the_reporters_unit_receives_it_only_what_others_than_the_group_re
     clock("2026-11-23T09:00")
     found = rehearsed(town, calendars, start="reporter")
     assert (found.clocks, found.elsewhere) == (2, 1)
+
+
+def test_what_is_not_sent_to_the_grids_arrives_at_the_township_whatever_the_routing(
+    town, new, clock, calendars
+):
+    clock("2026-10-12T09:00")
+    Category.objects.filter(pk=town.categories["request"].pk).update(for_grids=False)
+    town.categories["request"].refresh_from_db()
+    new(user=town.clerk)
+    new()
+    clock("2026-11-23T09:00")
+    assert rehearsed(town, calendars, start="village").elsewhere == 1  # only what the worker reported
 
 
 def test_queries_do_not_grow_with_matters(town, new, clock, calendars, django_assert_num_queries):
