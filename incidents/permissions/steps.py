@@ -124,6 +124,13 @@ def passes_within(incident: Incident) -> StepSpec | None:
     return next((named[code] for code in chain_from(pairs, own) if holders_of(incident, named[code])), None)
 
 
+def answering(incident: Incident) -> list[Member | None]:
+    """Who answers for it, and who took it on within the unit."""
+    pairs = within_unit(incident.procedure.spec.steps)
+    turn = [step for step in _turn_of_unit(incident) if step.code in pairs.values()] if pairs else []
+    return [incident.responsible_member, *(member for step in turn for member in holders_of(incident, step))]
+
+
 def _grid_of(incident: Incident, step: StepSpec) -> str | None:
     """Where the step is taken: a turn by the unit that has the matter, where that is of its level; else by the grid of its
     level on the line of the matter."""

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from gridgov.common import clock
 from incidents.actions.moves.naming import BESIDE
+from incidents.actions.moves.overseeing import REMINDED
 from incidents.api.inputs import ReportInput
 from incidents.beside import owed_beside
 from incidents.loop_check import breaches
@@ -152,6 +153,9 @@ def test_what_the_committees_cannot_settle_goes_to_the_stationed_cadres_of_the_v
     assert Part.objects.filter(incident=row, member=stationed.member, role="helper", until=None).exists()
     page_text = page(stationed, f"/incidents/{row}/").content.decode()
     assert "下一步：“驻村干部处理”" in page_text
+    walk.act(centre, row, "remind")
+    for user in (committees, stationed):  # who answers for the village, and whose turn it is
+        assert InboxMessage.objects.filter(member=user.member, text=REMINDED).count() == 1
     walk.act(stationed, row, "accept")
     walk.refused(committees, row, "start", "not_this_post", "P10-D4")
     walk.act(stationed, row, "start")

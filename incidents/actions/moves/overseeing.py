@@ -13,7 +13,7 @@ from incidents.actions.case import Case, Given, MoveFunction
 from incidents.actions.moves.handling import to_follow_up
 from incidents.enums import Card, Status
 from incidents.models import Escalation, Supervision
-from incidents.permissions.steps import ends_handling
+from incidents.permissions.steps import answering, ends_handling
 from members.enums import MessageKind
 
 APPROVED = gettext_noop("%(number)s is approved: %(heading)s")
@@ -56,7 +56,7 @@ def _disapprove(case: Case, given: Given) -> None:
 
 
 def _remind(case: Case, given: Given) -> None:
-    case.announce([case.incident.responsible_member], REMINDED, MessageKind.WARNING)
+    case.announce(answering(case.incident), REMINDED, MessageKind.WARNING)
 
 
 def _supervise(case: Case, given: Given) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def _supervise(case: Case, given: Given) -> dict[str, Any]:
         )
     )
     case.set(is_supervised=True)
-    case.announce([incident.responsible_member], SUPERVISED[given["level"]], MessageKind.WARNING)
+    case.announce(answering(incident), SUPERVISED[given["level"]], MessageKind.WARNING)
     return {"card": given["level"], **({"reply_due": due.isoformat()} if due else {})}
 
 
