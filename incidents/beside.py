@@ -28,22 +28,17 @@ class OwedBeside(NamedTuple):
     step: StepSpec
 
 
-def owed_beside(user: User, most: int = MOST) -> list[OwedBeside]:
-    """The oldest first, among the matters in which this person, or whoever had the post before, was told of such a step; five
+def waiting_beside(user: User, most: int = MOST) -> list[OwedBeside]:
+    """The oldest first, among the matters in which this person, or whoever had the post before, was told of such a step; four
     queries, and three more for each fifty matters of which nothing is owed any more."""
     standing = standing_of(user)
     if standing.member is None or not standing.units:
         return []
-    procedures = [
-        row.pk
-        for row in Procedure.objects.filter(township__in=standing.townships)
-        if any(step.parallel and step.owed for step in row.spec.steps)
-    ]
-    if not procedures:
-        return []
     before = Appointment.objects.filter(post__grid__in=standing.units).values("member")
     parts = Part.objects.current().filter(member__in=before, role=PartRole.HELPER, is_open=True)
-    parts = parts.filter(incident__procedure__in=procedures).order_by("reported_at", "incident")
+    going = Procedure.objects.filter(pk__in=parts.values("incident__procedure"))
+    owing = [row.pk for row in going if any(step.parallel and step.owed for step in row.spec.steps)]
+    parts = parts.filter(incident__procedure__in=owing).order_by("reported_at", "incident")
     ids = parts.values_list("incident", flat=True).distinct()
     found: list[OwedBeside] = []
     for block in range(BLOCKS):

@@ -86,8 +86,7 @@ def _open(places: Sequence[Place]) -> Any:
 
 def _conditions(places: Sequence[Place]) -> dict[str, Q]:
     told = Escalation.objects.filter(incident=OuterRef("pk"), stage_number=OuterRef("stage"))
-    passed = Transition.objects.standing().filter(incident=OuterRef("pk"), action="escalate")
-    passed = passed.exclude(from_grid=F("to_grid"))  # within its unit
+    passed = Transition.objects.passed_up().filter(incident=OuterRef("pk"))
     asked = Requester.objects.filter(incident=OuterRef("pk"))
     asked_in_a_twin = Requester.objects.filter(incident__merged_into=OuterRef("pk"))
     answered = Transition.objects.standing().filter(incident=OuterRef("pk"), action="feed_back")

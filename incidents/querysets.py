@@ -305,6 +305,10 @@ class TransitionQuerySet(models.QuerySet["Transition"]):
         undone = self.model._default_manager.filter(incident=OuterRef("incident"), undoes=OuterRef("seq"))
         return self.filter(~Exists(undone), undoes=None)
 
+    def passed_up(self) -> TransitionQuerySet:
+        """To the level above; within its unit it passes only to other posts."""
+        return self.standing().filter(action="escalate").exclude(from_grid=models.F("to_grid"))
+
 
 def last_step(incident: Incident, action: str) -> Transition:
     """The latest step of this kind; of the steps that may come once at a time, the one in force."""

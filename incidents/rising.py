@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import F
 from django.utils.translation import gettext as _
 
 from gridgov.common import clock
@@ -84,13 +83,9 @@ def went_up(places: Sequence[Place], most: int) -> list[Rising]:
     cards = cards.select_related("incident__category", "told_grid", "late_grid", "late_department").order_by(
         "-told_at"
     )
-    passed = (
-        Transition.objects.standing()
-        .filter(
-            inside, township_code__in=towns, action="escalate", happened_at__gte=since, user__isnull=False
-        )
-        .exclude(from_grid=F("to_grid"))
-    )  # within its unit
+    passed = Transition.objects.passed_up().filter(
+        inside, township_code__in=towns, happened_at__gte=since, user__isnull=False
+    )
     passed = passed.select_related("incident__category", "to_grid", "actor").order_by("-happened_at")
     found = [Rising(card.told_at, card.incident, _why_told(card), card.is_red) for card in cards[:most]]
     found += [Rising(row.happened_at, row.incident, _why_passed(row)) for row in passed[:most]]

@@ -15,8 +15,8 @@ from grids.models import Tier
 from incidents.enums import OnOverdue
 from incidents.models import Procedure
 from incidents.spec_form import ARGUMENT_WORDS, PROBLEMS, LimitField, clauses, wrong_in
-from incidents.steps import CLOSE, DEPARTMENT, REPORT, Steps, StepSpec, digits, problems
-from incidents.views.procedures import action_name, level_at, level_names
+from incidents.steps import CLOSE, DEPARTMENT, REPORT, Steps, StepSpec, digits, level_at, problems
+from incidents.views.procedures import action_name, level_names
 from incidents.workflow import STEP_ACTIONS, TRANSITIONS
 from members.models import Post
 

@@ -104,6 +104,11 @@ def level_of(code: str) -> str:
     return Kind.GROUP.value if depth == 1 else f"{Kind.GROUP.value}{depth}"
 
 
+def level_at(depth: int) -> str:
+    """The level of the grids of a depth: the township is 0."""
+    return level_of("0" * (9 + 3 * depth))
+
+
 def kind_at(level: str) -> str:
     """The kind of a level: `group2` is a group."""
     return re.sub(r"\d", "", level)

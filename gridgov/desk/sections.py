@@ -24,7 +24,7 @@ from gridgov.desk.waiting import counters
 from grids.enums import Kind, Verb
 from grids.models import Calendar, Grid
 from grids.querysets import Place, any_of, managed_townships, places_of
-from incidents.beside import owed_beside
+from incidents.beside import waiting_beside
 from incidents.enums import PartRole, Status
 from incidents.models import AssistTask, Incident, Part, Transition
 from incidents.querysets import ListFilters
@@ -67,7 +67,7 @@ def sections_of(user: User) -> dict[str, Any]:
     if serves:
         found |= {"figures": figures_of_waiting(user), "tasks": most_urgent(user)}
         found["assisting"] = list(AssistTask.objects.open().of(standing).for_list()[:TASKS])
-        found["beside"] = owed_beside(user, TASKS)
+        found["beside"] = waiting_beside(user, TASKS)
     elif sees:
         found |= {"figures": figures_of_area(user), "late": late_in_area(user)}
     if found["in_the_field"] and standing.member is not None:

@@ -7,7 +7,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
 
 from gridgov.common import clock
 from gridgov.common.models import User
-from incidents.beside import owed_beside
+from incidents.beside import waiting_beside
 from incidents.models import AssistTask, Incident, Stage
 from incidents.querysets import RELATED, IncidentQuerySet
 from members.querysets import standing_of
@@ -51,7 +51,7 @@ def waiting(user: User, most: int = MOST) -> dict[str, list[Any]]:
         "due_today": _tasks(rows.filter(due_at__gte=now, due_at__lte=end), most),
         "open": _tasks(rows.filter(Q(due_at=None) | Q(due_at__gt=end)), most),
         "assisting": _assisting(user, most),
-        "beside": owed_beside(user, most),
+        "beside": waiting_beside(user, most),
     }
 
 

@@ -15,9 +15,9 @@ from incidents.due import limit_text
 from incidents.models import Category
 from incidents.spec_form import ARGUMENT_WORDS, LABELS, said
 from incidents.step_form import StepForm
-from incidents.steps import CLOSE, StepSpec
+from incidents.steps import CLOSE, StepSpec, level_at
 from incidents.views.procedures import PLACES, action_name
-from incidents.workflow import TRANSITIONS, ProcedureSpec
+from incidents.workflow import REQUIREMENTS, TRANSITIONS, ProcedureSpec
 from members.actions import DEFAULT_ROLES
 from members.models import Duty, Post, Role
 
@@ -117,8 +117,7 @@ class _Plan:
             str(code): plan.roles.get(code, name) for code, (name, _verbs) in DEFAULT_ROLES.items()
         }
         self.rule_names = {rule.id: f"{rule.clause(plan.title)}（{rule.id}）" for rule in plan.rules}
-        depths = {0: "township", 1: "village", 2: "group"}
-        self.levels = {depths.get(it.depth, f"group{it.depth - 1}"): it.label for it in plan.tiers}
+        self.levels = {level_at(it.depth): it.label for it in plan.tiers}
         self.levels |= {name: str(text) for name, text in PLACES.items()}
 
     def heading(self) -> Items:
@@ -252,10 +251,11 @@ class _Plan:
 
 
 def _requirement(key: str) -> str:
-    """What a procedure asks for and names a clause for: an action, or one of these."""
-    words = {"level_by_level": _("level by level"), "helper": _("keeps helping"), "refuse": _("refusing")}
-    named = action_name(key) if key in TRANSITIONS else words.get(key) or str(LABELS.get(key, key))
-    return str(named)
+    """What a procedure names a clause for: an action, what it asks for, or what actions answer."""
+    if key in TRANSITIONS:
+        return action_name(key)
+    answers = "、".join(action_name(action) for action in REQUIREMENTS.get(key, ()))
+    return str(LABELS.get(key, answers or key))
 
 
 def _text(field: str, value: Any, words: Mapping[str, str]) -> str:

@@ -16,7 +16,7 @@ from gridgov.simulation.seed import DEPARTMENTS as DEMO_DEPARTMENTS
 from grids.models import Grid, Rule, Tier, Township
 from incidents.models import Category, Procedure
 from incidents.spec_form import of_step
-from incidents.steps import level_of
+from incidents.steps import level_at
 from members.models import Department, Duty, Post, Role
 
 OWN_NUMBER = 99  # of a township that runs no plan with a number
@@ -71,7 +71,7 @@ def plan_of(township: Township, *, own_departments: bool = True) -> Preset:
 
 def _add_posts_of_steps(township: Township, tiers: Sequence[Any], procedures: Sequence[Any]) -> None:
     """Posts that the township added itself, where a step is bound to them: without them its file would not load."""
-    depths = {level_of("0" * (9 + 3 * tier["depth"])): tier["depth"] for tier in tiers}
+    depths = {level_at(tier["depth"]): tier["depth"] for tier in tiers}
     named = {
         (depths[step["level"]], title)
         for procedure in procedures

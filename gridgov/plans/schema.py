@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from grids.enums import Kind
 from incidents.enums import CategoryKind
-from incidents.steps import digits, level_of
+from incidents.steps import digits, level_at
 from incidents.workflow import CODE, ProcedureSpec
 from members.enums import DutyKind, Per, RoleCode
 
@@ -243,7 +243,7 @@ class Preset(Spec):
 
     def _misplaced(self) -> Iterator[tuple[Place, str]]:
         """Steps at a level that the plan does not have, or of posts that its level does not have but another one has."""
-        posts = {level_of("0" * (9 + 3 * tier.depth)): {it.title for it in tier.posts} for tier in self.tiers}
+        posts = {level_at(tier.depth): {it.title for it in tier.posts} for tier in self.tiers}
         everywhere = set().union(*posts.values())
         for n, procedure in enumerate(self.procedures):
             for m, step in enumerate(procedure.spec.steps):

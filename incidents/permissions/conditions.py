@@ -23,6 +23,7 @@ from incidents.permissions.steps import (
     DEEPER,
     kept_from_grids,
     left_out,
+    not_in_procedure,
     rule_of,
     rule_of_action,
     step_rule,
@@ -113,8 +114,7 @@ def _hands_over(_user: User, incident: Incident) -> DomainError | None:
     step = below[0]
     if step is None or not all(below):
         return None
-    text = _("The procedure has “%(step)s” here.") % {"step": step.name}
-    return Conflict(text, code="not_in_procedure", rule=step_rule(incident, step))
+    return not_in_procedure(incident, step)
 
 
 def _begins(user: User, incident: Incident) -> DomainError | None:

@@ -145,11 +145,24 @@ def holders_of(incident: Incident, step: StepSpec) -> list[Member]:
     code = _grid_of(incident, step)
     if code is None:
         return []
-    if not step.posts:
-        held = Appointment.objects.responsible(grid=code)
-        return [held.member] if held is not None else []
-    found = Appointment.objects.current().able().there().filter(post__grid=code, post__title__in=step.posts)
-    return list(dict.fromkeys(held.member for held in found.select_related("member").order_by("id")))
+    if step.posts:
+        return _in_posts(incident, step)
+    held = Appointment.objects.responsible(grid=code)
+    return [held.member] if held is not None else []
+
+
+def _in_posts(incident: Incident, step: StepSpec) -> list[Member]:
+    """Who holds one of the step's posts today, is there, and may do what it takes."""
+    held = Appointment.objects.current().able().there().filter(post__title__in=step.posts)
+    code = _grid_of(incident, step)
+    if code is None and incident.responsible_department_id is not None:
+        held = held.filter(post__department=incident.responsible_department_id)
+    else:
+        held = held.filter(post__grid=code or incident.responsible_grid_id)
+    verbs = {verb for name in step.actions if name in TRANSITIONS for verb in TRANSITIONS[name].verbs}
+    rows = held.select_related("member", "post__role").order_by("id")
+    may = [row.member for row in rows if not verbs or verbs & set(row.post.role.permissions)]
+    return list(dict.fromkeys(may))
 
 
 def stands_at(user: User, incident: Incident, level: str, verbs: tuple[str, ...]) -> bool:
@@ -243,17 +256,8 @@ def _not_in_post(user: User, incident: Incident, step: StepSpec) -> Forbidden | 
     step is open to whoever works there: a matter does not wait for a vacant post."""
     if not step.posts:
         return None
-    held = Appointment.objects.current().able().there().filter(post__title__in=step.posts)
-    code = _grid_of(incident, step)
-    if code is None and incident.responsible_department_id is not None:
-        held = held.filter(post__department=incident.responsible_department_id)
-    else:
-        held = held.filter(post__grid=code or incident.responsible_grid_id)
-    verbs = {verb for name in step.actions if name in TRANSITIONS for verb in TRANSITIONS[name].verbs}
-    rows = held.values_list("member", "post__role__permissions")
-    members = {member for member, may in rows if not verbs or verbs & set(may)}
-    member = standing_of(user).member
-    if not members or (member is not None and member.pk in members):
+    members = _in_posts(incident, step)
+    if not members or standing_of(user).member in members:
         return None
     text = _("“%(step)s” is taken by %(actor)s.") % {"step": step.name, "actor": "、".join(step.posts)}
     return Forbidden(text, code="not_this_post", rule=step_rule(incident, step))
@@ -271,11 +275,17 @@ def _not_named(user: User, incident: Incident, move: Move) -> DomainError | None
     # handed in wherever the matter has come back to.
     free = incident.is_sent and not {UNIT, DEPARTMENT} & {step.level for step in own}
     free = free or (move.name == "submit_result" and not naming(steps, move.name))
-    free = free or kept_from_grids(incident)  # what the township sends nowhere it does itself
+    own_work = incident.responsible_department_id is None and kept_from_grids(incident)
+    free = free or own_work  # what the township sends to no grid it does itself
     if move.name in MAIN and own and not free:
-        text = _("The procedure has “%(step)s” here.") % {"step": own[0].name}
-        return Conflict(text, code="not_in_procedure", rule=step_rule(incident, own[0]))
+        return not_in_procedure(incident, own[0])
     return None
+
+
+def not_in_procedure(incident: Incident, step: StepSpec) -> Conflict:
+    """`step`: what the procedure has where something else was tried."""
+    text = _("The procedure has “%(step)s” here.") % {"step": step.name}
+    return Conflict(text, code="not_in_procedure", rule=step_rule(incident, step))
 
 
 def _turn_of_unit(incident: Incident) -> list[StepSpec]:
@@ -331,9 +341,9 @@ def _step_for(user: User | None, incident: Incident, action: str) -> StepSpec | 
 
 
 def kept_from_grids(incident: Incident) -> bool:
-    """Whether it lies with the township and is not on the admission list (准入清单); what a grid has of its own stays in the
-    grids."""
-    return incident.responsible_grid_id == incident.township_code and not incident.category.for_grids
+    """Whether it lies with the township or one of its departments and is not on the admission list (准入清单); what a grid has
+    of its own stays in the grids."""
+    return incident.unit_code == incident.township_code and not incident.category.for_grids
 
 
 def way_up(incident: Incident) -> StepSpec | None:

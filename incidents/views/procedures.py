@@ -20,7 +20,7 @@ from grids.models import Rule, Tier
 from incidents.due import limit_text
 from incidents.models import Category, Incident, Procedure
 from incidents.spec_form import asked_in_words, said
-from incidents.steps import CLOSE, REPORT, Steps, StepSpec, edges, level_of
+from incidents.steps import CLOSE, REPORT, Steps, StepSpec, edges, level_at
 from incidents.workflow import TRANSITIONS, ProcedureSpec
 
 # Where a step is taken that is at no level of the tree.
@@ -113,11 +113,6 @@ def level_names(township_code: str) -> dict[str, str]:
             f"{tier.label}（{tier.name}）" if tier.label != tier.name else tier.label
         )
     return found | {key: str(text) for key, text in PLACES.items()}
-
-
-def level_at(depth: int) -> str:
-    """The level of the grids of a depth: the township is 0."""
-    return level_of("0" * (9 + 3 * depth))
 
 
 def _shown(

@@ -152,22 +152,6 @@ def test_another_township_may_have_the_same_code(town, other, base):
     assert len(of(town)) == len(of(other)) == 1
 
 
-def test_of_two_with_one_code_the_second_is_told(town, base, monkeypatch):
-    """In the same moment: tests/incidents/test_races.py."""
-
-    def meanwhile(**asked_for):
-        Procedure.objects.create(township=town.grid, code="own_way", name="别人建的")
-        return begin_procedure(**asked_for)
-
-    monkeypatch.setattr("incidents.admin.begin_procedure", meanwhile)
-    answer = login(Client(), town.clerk).post(copy_of(base), asked(town))
-    assert answer.status_code == 200
-    assert set(answer.context["form"].errors) == {"code"}
-    assert "别人建的" in answer.context["form"].errors["code"][0]
-    assert [row.name for row in of(town)] == ["别人建的"]
-    assert not AuditEvent.objects.filter(subject="自定流程 v1").exists()
-
-
 def test_the_action_itself_refuses_a_second_first_version(town, base):
     new = NewProcedure(base.code, "又一个", {})
     with pytest.raises(Invalid) as refused:

@@ -1,5 +1,7 @@
 """Two plans beside each other: all that differs is said, with what stands on each side."""
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -143,3 +145,19 @@ def test_the_order_of_the_categories_is_compared():
     (part,) = differences(plan, plan.model_copy(update={"categories": plan.categories[::-1]}))
     ((_name, first, second),) = part.rows
     assert first.startswith("火警火情、") and second.endswith("、火警火情")
+
+
+def test_the_clauses_of_a_procedure_are_named_in_chinese():
+    """Requirements that are no actions too: what people read is what they do."""
+    for number in loader.PLANS:
+        plan = loader.preset(number)
+        bare = plan.model_copy(
+            update={
+                "procedures": tuple(
+                    it.model_copy(update={"spec": it.spec.model_copy(update={"rules": {}})})
+                    for it in plan.procedures
+                )
+            }
+        )
+        told = "".join(row[1] for part in differences(plan, bare) for row in part.rows)
+        assert not re.search(r"[a-z]{3,}", told), told

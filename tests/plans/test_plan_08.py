@@ -3,17 +3,12 @@
 import pytest
 
 from incidents.actions.moves.naming import BESIDE
-from incidents.beside import owed_beside
+from incidents.beside import waiting_beside
 from incidents.models import Part
-from members.models import InboxMessage
 from tests.factories import fresh
 from tests.plans.walking import Walk
 
 pytestmark = pytest.mark.django_db
-
-
-def heard(user, row):
-    return list(InboxMessage.objects.filter(member=user.member, link=f"/incidents/{row}/"))
 
 
 @pytest.fixture
@@ -40,7 +35,7 @@ def town(walk):
 def test_a_problem_assigned_from_above_is_corrected_followed_and_checked_again(walk, member, head, town):
     row = walk.report(town, "litter", walk.group, source="patrol")
     assert walk.read(town, row)["responsible"]["grid"] == walk.town.pk  # who finds it has it
-    assert not heard(member, row) and not heard(head, row)
+    assert not walk.heard(member, row) and not walk.heard(head, row)
     walk.act(head, row, "add_note", note="已知道。")  # before it is assigned nothing is followed up
     walk.act(town, row, "accept")
     assert walk.step(town, row) == "assign"
@@ -48,10 +43,10 @@ def test_a_problem_assigned_from_above_is_corrected_followed_and_checked_again(w
     body = walk.refused(town, row, "dispatch", "invalid_arguments", "P8-I1")
     assert set(body["errors"]) == {"to"}
     walk.act(town, row, "dispatch", to={"grid": walk.group.code})
-    (word,) = heard(head, row)  # the village through which it goes down
+    (word,) = walk.heard(head, row)  # the village through which it goes down
     assert (word.text, word.params["step"]) == (BESIDE, "跟踪落实")
     assert Part.objects.filter(incident=row, member=head.member, role="helper", until=None).exists()
-    assert [(str(one.incident.pk), one.step.code) for one in owed_beside(head)] == [(row, "track")]
+    assert [(str(one.incident.pk), one.step.code) for one in waiting_beside(head)] == [(row, "track")]
     assert walk.step(member, row) == "correct"
     walk.refused(head, row, "start", "forbidden", "P8-D17")
     walk.act(member, row, "start")
@@ -64,7 +59,7 @@ def test_a_problem_assigned_from_above_is_corrected_followed_and_checked_again(w
     walk.act(town, row, "add_note", note="镇里看过。")  # not the village: noted, but not the step
     walk.refused(town, row, "close", "add_note_required", "P8-D13")
     walk.act(head, row, "add_note", note="跟踪落实，已到场看过。")
-    assert owed_beside(fresh(head)) == []
+    assert waiting_beside(fresh(head)) == []
     walk.finish(town, row)
     assert walk.steps(town, row) == ["assign", "correct", "correct", "recheck", "correct", "recheck", "track"]
 
@@ -118,7 +113,7 @@ def test_what_is_assigned_below_the_whole_town_is_followed_up_by_the_village(wal
     row = walk.report(town, "litter", walk.town.grid)
     walk.act(town, row, "accept")
     walk.act(town, row, "dispatch", to={"grid": walk.group.code})
-    assert len(heard(head, row)) == 1
+    assert len(walk.heard(head, row)) == 1
     walk.act(member, row, "start")
     walk.act(member, row, "submit_result", note="已清理。")
     walk.act(town, row, "verify")

@@ -12,7 +12,7 @@ from gridgov.common import clock
 from incidents.actions.moves.naming import BESIDE
 from incidents.actions.moves.overseeing import REMINDED
 from incidents.api.inputs import ReportInput
-from incidents.beside import owed_beside
+from incidents.beside import waiting_beside
 from incidents.loop_check import breaches
 from incidents.models import Incident, Part
 from members.models import Appointment, InboxMessage
@@ -149,7 +149,7 @@ def test_what_the_committees_cannot_settle_goes_to_the_stationed_cadres_of_the_v
         "stationed",
     )
     assert Incident.objects.get(pk=row).stage == before.stage  # the village's clock runs on
-    assert InboxMessage.objects.filter(member=stationed.member, link=f"/incidents/{row}/").count() == 1
+    assert len(walk.heard(stationed, row)) == 1
     assert Part.objects.filter(incident=row, member=stationed.member, role="helper", until=None).exists()
     page_text = page(stationed, f"/incidents/{row}/").content.decode()
     assert "下一步：“驻村干部处理”" in page_text
@@ -191,7 +191,7 @@ def test_where_nobody_is_stationed_it_goes_on_to_the_township(
     walk.act(cadre, row, "escalate", reason="化解不了。")
     walk.act(committees, row, "escalate", reason="两委处理不了。")
     assert walk.step(centre, row) == "centre"
-    assert InboxMessage.objects.filter(member=centre.member, link=f"/incidents/{row}/").exists()
+    assert walk.heard(centre, row)
 
 
 def test_small_matters_do_not_leave_the_group(walk, representative):
@@ -222,7 +222,7 @@ def test_a_major_event_reaches_village_and_township_at_once(walk, representative
         "handle",
     )
     for user in (centre, committees, cadre):
-        assert InboxMessage.objects.filter(member=user.member, link=f"/incidents/{row}/").count() == 1
+        assert len(walk.heard(user, row)) == 1
     roles = Part.objects.filter(incident=row, member=representative.member).values_list("role", flat=True)
     assert "helper" in roles
     walk.act(cadre, row, "add_note", note="同时报告：已在现场。")
@@ -259,7 +259,7 @@ def test_whoever_must_arrive_is_told_and_has_it_on_the_desk_until_there(
 ):
     """The centre took a phone call; the matter is its own, the way to the spot the representative's."""
     row = walk.report(centre, "emergency", walk.deepest)
-    (word,) = InboxMessage.objects.filter(member=representative.member, link=f"/incidents/{row}/")
+    (word,) = walk.heard(representative, row)
     assert (word.text, word.params["step"]) == (BESIDE, "必到现场")
 
     def waiting(user):
@@ -285,7 +285,7 @@ def test_what_one_owes_beside_takes_the_same_statements_for_one_and_three(walk, 
             walk.report(centre, "emergency", walk.deepest)
         user = fresh(representative)
         with CaptureQueriesContext(connection) as seen:
-            assert len(owed_beside(user)) == len(counts) * 2 + 1
+            assert len(waiting_beside(user)) == len(counts) * 2 + 1
         counts.append(len(seen))
     assert counts[0] == counts[1] <= 6
 

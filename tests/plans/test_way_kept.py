@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from gridgov.common import clock
 from grids.querysets import Place
-from incidents.beside import owed_beside
+from incidents.beside import waiting_beside
 from incidents.board import board
 from incidents.loop_check import breaches
 from incidents.models import Category, Incident, Procedure, Transition
@@ -25,7 +25,7 @@ def to(grid):
 # --- handing over ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.requirement("R49", "R51", "R56", "R69", "R81")
+@pytest.mark.requirement("R49", "R51", "R81")
 @pytest.mark.parametrize(
     ("number", "category", "desk", "rule"),
     [
@@ -129,9 +129,18 @@ def test_the_grid_head_who_came_has_come():
     assert walk.act(representative, row, "settle", note="已劝解。")["status"] == "closed"
 
 
+def test_the_township_settles_nothing_on_the_spot():
+    """What it handles is important (ambiguity 56), with steps or without."""
+    walk = Walk(8)
+    row = walk.report(walk.by("网格员", walk.group), "dispute", walk.group, escalate=True)
+    walk.act(walk.by("村级网格长", walk.village), row, "escalate", reason="请镇里办。")
+    office = walk.by("工作小组值班员")
+    body = walk.refused(office, row, "settle", "important_not_settled", None, note="办了")
+    assert body["detail"].startswith("镇里办理的一律按重要事件对待")
+
+
 @pytest.mark.requirement("R69")
-def test_the_township_settles_nothing_without_its_return_visit():
-    """What it handles is important (ambiguity 56)."""
+def test_the_township_does_not_settle_past_its_return_visit():
     walk = Walk(6)
     row = walk.report(walk.by("网格员", walk.group), "request", walk.group, escalate=True)
     walk.act(walk.by("村支部书记", walk.village), row, "escalate", reason="请镇里办。")
@@ -296,7 +305,9 @@ def test_whoever_follows_in_the_post_has_it_on_the_desk():
     old.save()
     Appointment.objects.create(member=other.member, post=old.post, is_main=True, since=clock.today())
     sync_grants(township_code=walk.town.pk)
-    assert [(str(one.incident.pk), one.step.code) for one in owed_beside(fresh(other))] == [(row, "be_there")]
+    assert [(str(one.incident.pk), one.step.code) for one in waiting_beside(fresh(other))] == [
+        (row, "be_there")
+    ]
 
 
 @pytest.mark.requirement("R73")
@@ -307,7 +318,7 @@ def test_what_is_done_hides_nothing_that_is_owed(monkeypatch):
     rows = [walk.report(centre, "emergency", walk.deepest) for _n in range(3)]
     for row in rows[:2]:
         walk.act(representative, row, "arrive")
-    assert [str(one.incident.pk) for one in owed_beside(fresh(representative))] == rows[2:]
+    assert [str(one.incident.pk) for one in waiting_beside(fresh(representative))] == rows[2:]
 
 
 # --- the admission list ------------------------------------------------------------------------------------------
@@ -333,6 +344,19 @@ def test_what_is_not_on_the_list_comes_to_no_grid_from_the_township():
     walk.act(office, row, "start")  # it does such a matter itself
     own = walk.report(member, "request", walk.group)  # what a grid finds is its own
     assert walk.act(member, own, "settle", note="已办好。")["status"] == "closed"
+
+
+@pytest.mark.requirement("R82")
+def test_nor_does_it_reach_a_grid_by_way_of_an_office():
+    walk = Walk(3)
+    office = walk.by("乡综治办值班员")
+    Category.objects.filter(township=walk.town.grid, code="security_hazard").update(for_grids=False)
+    row = walk.report(office, "security_hazard", walk.group)
+    walk.act(office, row, "accept")
+    walk.act(office, row, "dispatch", to=walk.department("司法所"))
+    walk.refused(office, row, "hand_over", "not_admitted", None, **to(walk.village))
+    walk.refused(office, row, "assist", "not_admitted", None, assisting=[{"grid": walk.village.code}])
+    walk.act(office, row, "hand_over", **to(walk.town.grid))
 
 
 @pytest.mark.requirement("R82")

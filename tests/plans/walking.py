@@ -14,7 +14,7 @@ from grids.models import Grid, Township
 from grids.querysets import forget_calendars
 from incidents.loop_check import breaches
 from incidents.models import Category
-from members.models import Appointment, Department
+from members.models import Appointment, Department, InboxMessage
 from tests.api.conftest import problem
 from tests.factories import client_for, fresh
 
@@ -113,6 +113,10 @@ class Walk:
     def steps(self, user: User, row: str) -> list[str]:
         """The steps taken, in order."""
         return [one["step"]["code"] for one in self.history(user, row) if one["step"]]
+
+    def heard(self, user: User, row: str) -> list[InboxMessage]:
+        """What this person was told of the matter."""
+        return list(InboxMessage.objects.filter(member=user.member, link=f"/incidents/{row}/"))
 
     def file(self, user: User, row: str) -> str:
         """A document of this person's, sent for the matter."""

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from gridgov.common.errors import Conflict, Invalid
+from gridgov.common.errors import Invalid
 from grids.enums import Verb
 from grids.models import Grid
 from grids.querysets import places_of
@@ -17,7 +17,15 @@ from incidents.actions.moves.assisting import ask, must_be_admitted
 from incidents.actions.moves.naming import name_people, take_part
 from incidents.enums import PartRole, Purpose, Status
 from incidents.models import Stage, Transition
-from incidents.permissions.steps import handed_on, holders_of, left_out, passes_within, step_rule, wrong_unit
+from incidents.permissions.steps import (
+    handed_on,
+    holders_of,
+    left_out,
+    not_in_procedure,
+    passes_within,
+    step_rule,
+    wrong_unit,
+)
 from incidents.permissions.taken import NEXT
 from incidents.querysets import last_step
 from incidents.steps import StepSpec
@@ -70,25 +78,23 @@ def _escalate(case: Case, given: Given) -> dict[str, Any] | None:
     """One level up and only one (R63), or first to other posts of the unit, where the procedure says so; a department's
     matter goes to the township."""
     incident = case.incident
+    if given.get("important"):
+        case.set(important=True)
     within = passes_within(incident)
     if within is not None:
-        return _to_other_posts(case, within, given)
+        return _to_other_posts(case, within)
     if incident.responsible_department_id is not None:
         above = incident.township_code
     else:
         above = parent_of(incident.unit_code) or incident.township_code
-    if given.get("important"):
-        case.set(important=True)
     if incident.procedure.spec.keeps_helper and incident.responsible_member is not None:
         take_part(case, PartRole.HELPER, incident.responsible_member)
     to_unit_above(case, Grid.objects.get(pk=above))
     return None
 
 
-def _to_other_posts(case: Case, step: StepSpec, given: Given) -> dict[str, Any]:
+def _to_other_posts(case: Case, step: StepSpec) -> dict[str, Any]:
     """The unit keeps it, and its clock runs on; those whose turn it is are told and have it among theirs."""
-    if given.get("important"):
-        case.set(important=True)
     stood = case.incident.status == Status.SUSPENDED
     case.state(Status.REPORTED)
     if stood:
@@ -118,8 +124,7 @@ def _hand_over(case: Case, given: Given) -> dict[str, Any]:
     must_be_admitted(case, [to], "to")
     step = left_out(incident, to.code)
     if step is not None:
-        text = _("The procedure has “%(step)s” here.") % {"step": step.name}
-        raise Conflict(text, code="not_in_procedure", rule=step_rule(incident, step))
+        raise not_in_procedure(incident, step)
     before = incident.grid_id
     if not str(incident.grid_id).startswith(to.code):
         case.set(grid=to, village_code=to.village_code)
