@@ -3,7 +3,7 @@
 import pytest
 
 from incidents.actions import answer_feedback
-from incidents.beside import owed_beside
+from incidents.beside import waiting_beside
 from incidents.models import FeedbackRequest, Incident, Part
 from tests.plans.walking import ASKED, LATER, Walk
 
@@ -89,7 +89,7 @@ def test_an_emergency_goes_straight_to_the_centre_and_the_member_tracks_it(walk,
     walk.act(centre, row, "start")
     walk.act(centre, row, "submit_result", note="已处置。")
     walk.act(walk.by("镇网格中心工作人员"), row, "verify")
-    assert [(str(one.incident.pk), one.step.code) for one in owed_beside(member)] == [(row, "track")]
+    assert [(str(one.incident.pk), one.step.code) for one in waiting_beside(member)] == [(row, "track")]
     walk.refused(centre, row, "close", "arrive_required", "P4-I3")
     walk.act(station, row, "add_note", note="村里也看了。")  # not the member: noted, but not the step
     walk.refused(centre, row, "close", "arrive_required", "P4-I3")
